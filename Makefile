@@ -1,0 +1,30 @@
+# Each target does all the set-up it needs: python3 with venv is enough.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run demo test lint bench soak clean
+.DEFAULT_GOAL := demo
+
+$(VENV)/.installed: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@
+
+demo: $(VENV)/.installed          ## the main job, for real, in a throw-away directory
+	$(BIN)/logagent demo
+
+run: $(VENV)/.installed           ## the daemon on ./logs, in the foreground
+	mkdir -p logs
+	$(BIN)/logagent run --watch logs
+
+test: $(VENV)/.installed
+	$(BIN)/python -m pytest -n auto
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
