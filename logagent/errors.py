@@ -1,22 +1,22 @@
 """The error tree: one class per reaction. Pure: no I/O, no clock.
 
-    LogagentError
-    ├── ConfigError          tell the user what to change, exit 2
-    ├── StateLocked          another daemon owns the state directory, exit 2
-    ├── StoreError
-    │   ├── StoreUnavailable     pause, back off, re-read from the checkpoint
-    │   │   └── StoreAuthError   the same, and loud: a person has to mend the credentials
-    │   ├── RecordRejected       dead-letter this record, go on
-    │   ├── StoreCorrupt         stop using the store, loudly
-    │   └── StoreTooNew          written by a newer logagent; exit 7 (queries), 2 (daemon)
-    ├── CheckpointError
-    │   ├── CheckpointCorrupt    fall back to the previous generation, else re-read
-    │   └── CheckpointTooNew     written by a newer logagent: refuse, exit 2
-    └── QueryError
-        ├── BadQuery             exit 2, names the position
-        ├── NotFound             exit 3, names what is nearest
-        ├── NotPermitted         exit 6
-        └── QueryTimeout         exit 5, carries what was found so far
+LogagentError
+├── ConfigError          tell the user what to change, exit 2
+├── StateLocked          another daemon owns the state directory, exit 2
+├── StoreError
+│   ├── StoreUnavailable     pause, back off, re-read from the checkpoint
+│   │   └── StoreAuthError   the same, and loud: a person has to mend the credentials
+│   ├── RecordRejected       dead-letter this record, go on
+│   ├── StoreCorrupt         stop using the store, loudly
+│   └── StoreTooNew          written by a newer logagent; exit 7 (queries), 2 (daemon)
+├── CheckpointError
+│   ├── CheckpointCorrupt    fall back to the previous generation, else re-read
+│   └── CheckpointTooNew     written by a newer logagent: refuse, exit 2
+└── QueryError
+    ├── BadQuery             exit 2, names the position
+    ├── NotFound             exit 3, names what is nearest
+    ├── NotPermitted         exit 6
+    └── QueryTimeout         exit 5, carries what was found so far
 """
 
 from __future__ import annotations

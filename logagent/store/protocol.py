@@ -1,0 +1,305 @@
+"""What a store promises: the one door between logagent and a database.
+
+Two handles: a `Store` writes (the daemon's), a `Reader` only reads (the questions'). Both are synchronous and
+may be used from one thread at a time; a store that speaks to a network keeps its event loop to itself.
+`tests/store_contract.py` holds every implementation to the words of this file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
+from typing import Any, Protocol
+
+import msgspec
+
+from logagent.formats.fold import LearningFold, Run
+from logagent.formats.record import Record
+from logagent.store.selection import RunSelection, Selection
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """Records of any kind, sorted by (ts_us, offset, key); each carries its `ingested_us`."""
+
+    records: Sequence[Record]
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """The store says: these are durable against a crash of ours, and this is what became of each.
+
+    stored + duplicates + expired = records of the batch, where the store counts duplicates (None where it cannot).
+    """
+
+    stored: int
+    duplicates: int | None
+    expired: int = 0
+    """Records that the prune log says were already pruned; they are not stored again."""
+
+
+class StoreIdentity(msgspec.Struct, frozen=True):
+    """`store_id`: random, made with the store. `store_seq`: the highest sequence that was ever marked."""
+
+    store_id: str
+    store_seq: int
+
+
+class Holding(StrEnum):
+    """What the store knows of one record."""
+
+    STORED = "stored"
+    EXPIRED = "expired"
+    ABSENT = "absent"
+
+
+class OpenRun(msgspec.Struct, frozen=True):
+    """A managed run without an end line, as its start line told it; `fingerprint` is its file's."""
+
+    execution_id: str
+    hostname: str | None
+    boot_id: str | None
+    pid_namespace: str | int | None
+    pid: int | None
+    process_start: int | None
+    fingerprint: int
+
+
+class PruneCriteria(msgspec.Struct, frozen=True, kw_only=True):
+    """Which events go. All criteria given must hold; none given prunes nothing.
+
+    `before_us` compares with the later of event time and `ingested_us`. `level_no` means that level alone.
+    """
+
+    before_us: int | None = None
+    execution_ids: tuple[str, ...] | None = None
+    level_no: int | None = None
+
+
+class PruneResult(msgspec.Struct, frozen=True):
+    """`examined` events matched; `deleted` of them are gone (0 in a dry run)."""
+
+    examined: int
+    deleted: int
+
+
+class Store(Protocol):
+    """The daemon's handle.
+
+    Every method raises `StoreUnavailable` (nothing of this call need have happened; do it again later, it is
+    idempotent), `StoreAuthError` or `StoreCorrupt`.
+    """
+
+    @property
+    def url(self) -> str:
+        """Where the store is, without secrets."""
+        ...
+
+    def prepare(self) -> StoreIdentity:
+        """Open, create or migrate the schema; idempotent. To be called again after any `StoreUnavailable`.
+
+        Raises:
+            StoreTooNew: the schema is newer than this program.
+        """
+        ...
+
+    def append(self, batch: Batch) -> Receipt:
+        """Store what is not there yet, atomically for the embedded store; durable against our crash on return.
+
+        Raises:
+            RecordRejected: the store refuses a record; nothing of the batch is stored (embedded), or anything but
+                it may be (ArangoDB): append the rest again.
+        """
+        ...
+
+    def mark(self, store_seq: int) -> None:
+        """Record that a checkpoint with this sequence is about to be written; all before is durable against power loss."""
+        ...
+
+    def stored_end(self, fingerprint: int) -> int | None:
+        """Greatest `offset + length` ever appended from the file with that fingerprint; None if there is none."""
+        ...
+
+    def account(self, records: Sequence[Record]) -> list[Holding]:
+        """For each record, in order, what the store knows of it (by key; a folded line by its run's `keys`)."""
+        ...
+
+    def open_runs(self, hostname: str) -> list[OpenRun]:
+        """Managed runs of that hostname with a start, without an end, not yet marked crashed."""
+        ...
+
+    def mark_crashed(self, execution_ids: Sequence[str], at_us: int) -> None:
+        """Derive status `crashed` for those runs; an end line, stored or to come, wins over it."""
+        ...
+
+    def prune(self, criteria: PruneCriteria, *, limit: int = 5_000, dry_run: bool = False) -> PruneResult:
+        """Delete at most `limit` matching log events, and remember the criteria in the prune log first.
+
+        Call again until `deleted` is 0. The prune log makes `append` count what it matches as expired. Runs,
+        learnings and other folded lines stay. A dry run counts all that match and changes nothing.
+        """
+        ...
+
+    def ping(self) -> None:
+        """Cheap: can it be reached and written?"""
+        ...
+
+    def close(self) -> None:
+        """Free everything; safe to call twice."""
+        ...
+
+
+class Total(msgspec.Struct, frozen=True):
+    """How many there are. `exact` is false where counting stopped: then `value` is a lower bound."""
+
+    value: int
+    exact: bool
+
+
+class EventPage(msgspec.Struct, frozen=True):
+    """Some events in the order asked for; `has_more` says whether others follow.
+
+    `note` is a sentence on a bound that cut the search (ranked within the newest 20,000 matches, ...), else None.
+    """
+
+    records: Sequence[Record]
+    has_more: bool
+    scores: Sequence[float] | None = None
+    note: str | None = None
+
+
+class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A run with what its events say.
+
+    `started_us` is the run's start, else its first event; what runs are sorted by. `levels` counts events by level
+    name. `first_us`, `last_us`: first and last event, None without any.
+    """
+
+    run: Run
+    started_us: int
+    levels: Mapping[str, int]
+    first_us: int | None
+    last_us: int | None
+
+    @property
+    def total_events(self) -> int:
+        """Events of the run that are stored now."""
+        return sum(self.levels.values())
+
+
+class RunPage(msgspec.Struct, frozen=True):
+    """Some runs, newest first."""
+
+    runs: Sequence[RunSummary]
+    has_more: bool
+
+
+class Overview(msgspec.Struct, frozen=True, kw_only=True):
+    """What is there at all, cheap to ask."""
+
+    events: Total
+    runs: int
+    runs_by_status: Mapping[str, int]
+    levels: Mapping[str, int]
+    scripts: Sequence[tuple[str, int]]
+    """Script names with their number of runs, most runs first, at most 50."""
+    first_us: int | None
+    last_us: int | None
+
+
+class Rows(msgspec.Struct, frozen=True):
+    """Answer of a free query; `truncated` says that the row cap came first."""
+
+    columns: Sequence[str]
+    rows: Sequence[tuple[Any, ...]]
+    truncated: bool
+
+
+class Reader(Protocol):
+    """A handle that cannot write. Every method raises `StoreUnavailable` or `QueryTimeout`."""
+
+    @property
+    def url(self) -> str:
+        """Where the store is, without secrets."""
+        ...
+
+    def identity(self) -> StoreIdentity:
+        """Which store this is."""
+        ...
+
+    def overview(self) -> Overview:
+        """Counts by level and status, and the time they span."""
+        ...
+
+    def events(self, selection: Selection, limit: int) -> EventPage:
+        """Up to `limit` log events of the selection, in its direction."""
+        ...
+
+    def ranked(self, selection: Selection, words: str, limit: int) -> EventPage:
+        """The best matches of any of `words` by BM25 among the selection, newest first on ties, with `scores`.
+
+        Ranked within the newest 20,000 matches; `note` says so where that cut. `selection.after` is not used.
+        """
+        ...
+
+    def count(self, selection: Selection, cap: int = 10_000) -> Total:
+        """How many log events the selection holds, counted up to `cap` (direction and `after` do not matter)."""
+        ...
+
+    def events_by_hash(self, low: int, high: int, limit: int = 5) -> list[Record]:
+        """Log events whose hash lies in [low, high], newest first: what a shown id may mean."""
+        ...
+
+    def event(self, key: str) -> Record | None:
+        """The log event with that key."""
+        ...
+
+    def around(self, record: Record, before: int, after: int) -> list[Record]:
+        """The event with up to that many of its neighbours in the same run, oldest first; without a run, in its file."""
+        ...
+
+    def runs(self, selection: RunSelection, limit: int) -> RunPage:
+        """Up to `limit` runs, newest first."""
+        ...
+
+    def run(self, execution_id: str) -> RunSummary | None:
+        """One run by its whole id."""
+        ...
+
+    def run_ids(self, prefix: str = "", limit: int = 1_000) -> list[str]:
+        """Known execution ids with that prefix, newest first."""
+        ...
+
+    def count_runs(self, selection: RunSelection) -> Total:
+        """How many runs the selection holds."""
+        ...
+
+    def learnings(self, execution_id: str | None = None, limit: int = 100) -> list[LearningFold]:
+        """Learnings, newest first, of one run or of all."""
+        ...
+
+    def export(self, selection: Selection) -> Iterator[Record]:
+        """Records of every kind in the selection's order, streamed; `where` applies to log events.
+
+        Lines of other kinds are included if `where` is `EVERYTHING`, or compares only script and run, and holds for them.
+        """
+        ...
+
+    def free_query(
+        self,
+        text: str,
+        params: Sequence[Any] | Mapping[str, Any] = (),
+        *,
+        max_rows: int = 1_000,
+        timeout_s: float = 5.0,
+    ) -> Rows:
+        """Run one read-only statement in the store's own language.
+
+        Raises:
+            BadQuery: it does not parse, or names what is not there.
+            NotPermitted: it would write, attach, load or read files.
+            QueryTimeout: `timeout_s` came first; `partial` has the rows until then.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free everything; safe to call twice."""
+        ...
