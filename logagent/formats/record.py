@@ -42,9 +42,7 @@ class LogLine(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="log"
     embeddings: msgspec.Raw | None = None
 
 
-class RunStart(
-    msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="run_start", forbid_unknown_fields=True
-):
+class RunStart(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="run_start", forbid_unknown_fields=True):
     """A run begins. `managed` is true where `script_execution` promises an end line."""
 
     timestamp: str
@@ -67,9 +65,7 @@ class RunStart(
     extra_data: msgspec.Raw = EMPTY_OBJECT
 
 
-class RunEnd(
-    msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="run_end", forbid_unknown_fields=True
-):
+class RunEnd(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="run_end", forbid_unknown_fields=True):
     """A run ends with `status` success or failed; `error` is `Type: text`."""
 
     timestamp: str
@@ -86,9 +82,7 @@ class RunEnd(
     extra_data: msgspec.Raw = EMPTY_OBJECT
 
 
-class Learning(
-    msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="learning", forbid_unknown_fields=True
-):
+class Learning(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="learning", forbid_unknown_fields=True):
     """Something learnt. `evidence` lists event keys and run ids."""
 
     timestamp: str
@@ -124,9 +118,7 @@ class LearningEvent(
     extra_data: msgspec.Raw = EMPTY_OBJECT
 
 
-class Resolution(
-    msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="resolution", forbid_unknown_fields=True
-):
+class Resolution(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="resolution", forbid_unknown_fields=True):
     """An error fingerprint is resolved or reopened (`action`), `by` what."""
 
     timestamp: str

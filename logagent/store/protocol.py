@@ -111,7 +111,7 @@ class Store(Protocol):
         ...
 
     def mark(self, store_seq: int) -> None:
-        """Record that a checkpoint with this sequence is about to be written; all before is durable against power loss."""
+        """Record that a checkpoint with this sequence is about to be written; all before survives power loss."""
         ...
 
     def stored_end(self, fingerprint: int) -> int | None:
@@ -253,7 +253,7 @@ class Reader(Protocol):
         ...
 
     def around(self, record: Record, before: int, after: int) -> list[Record]:
-        """The event with up to that many of its neighbours in the same run, oldest first; without a run, in its file."""
+        """The event with its neighbours in the same run (without a run: in its file), oldest first."""
         ...
 
     def runs(self, selection: RunSelection, limit: int) -> RunPage:
@@ -279,7 +279,7 @@ class Reader(Protocol):
     def export(self, selection: Selection) -> Iterator[Record]:
         """Records of every kind in the selection's order, streamed; `where` applies to log events.
 
-        Lines of other kinds are included if `where` is `EVERYTHING`, or compares only script and run, and holds for them.
+        Lines of other kinds are included where `where` is `EVERYTHING` or compares only script and run.
         """
         ...
 
