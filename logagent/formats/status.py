@@ -1,0 +1,102 @@
+"""The shape of `status.json`: how the daemon is, for everybody who asks. Pure: no I/O, no clock.
+
+The daemon writes it on change (at most each second, at least every ten), questions and the monitor read it.
+Times are RFC 3339 text in UTC. A reader takes fields that it does not know in its stride, so a newer daemon
+can say more; `v` changes only when a field here changes its meaning.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+STATUS_VERSION: Final = 1
+MAX_LISTED_FILES: Final = 100
+STALE_AFTER_S: Final = 30
+"""Three writes missed: a status older than this speaks of a daemon that is gone or stuck."""
+
+DaemonState: TypeAlias = Literal["ok", "degraded", "outage"]
+
+
+class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The store as the daemon sees it. `url` is without secrets; `since` is when `state` began."""
+
+    url: str
+    id: str | None = None
+    state: DaemonState = "ok"
+    since: str | None = None
+    last_error: str | None = None
+
+
+class Totals(msgspec.Struct, frozen=True, kw_only=True):
+    """Lines since the daemon started, but `lost_bytes`; `skipped` counts by declared rule (blank, NUL run)."""
+
+    read: int = 0
+    stored: int = 0
+    duplicates: int = 0
+    dead_letters: int = 0
+    lost_bytes: int = 0
+    skipped: int = 0
+
+
+class FileStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One followed file. `lag` is bytes on disk not yet acknowledged, `pending_bytes` an unfinished last line."""
+
+    path: str
+    size: int
+    offset: int
+    lag: int
+    pending_bytes: int = 0
+    state: str = "ok"
+    reason: str | None = None
+
+
+class Forecast(msgspec.Struct, frozen=True, kw_only=True):
+    """`seconds` until unread bytes may be lost if nothing changes, None if nothing threatens; `basis` says why."""
+
+    seconds: float | None = None
+    basis: str = ""
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole document; `files` lists at most `MAX_LISTED_FILES`, greatest lag first, of `files_total`."""
+
+    v: int = STATUS_VERSION
+    pid: int
+    started_at: str
+    updated_at: str
+    state: DaemonState
+    reasons: tuple[str, ...] = ()
+    store: StoreStatus
+    totals: Totals = Totals()
+    rate_lines_s: float = 0.0
+    lag_bytes: int = 0
+    files_total: int = 0
+    files: tuple[FileStatus, ...] = ()
+    forecast: Forecast = Forecast()
+
+
+_ENCODER: Final = msgspec.json.Encoder()
+_DECODER: Final = msgspec.json.Decoder(Status)
+
+
+def encode_status(status: Status) -> bytes:
+    r"""The bytes of `status.json`, ending in a newline.
+
+    File names need not be text: whoever fills `path` replaces what is not (`os.fsencode(p).decode("utf-8",
+    "backslashreplace")`), else this raises UnicodeEncodeError.
+
+    >>> status = Status(pid=1, started_at="", updated_at="", state="ok", store=StoreStatus(url="sqlite:///a.db"))
+    >>> decode_status(encode_status(status)) == status
+    True
+    """
+    return _ENCODER.encode(status) + b"\n"
+
+
+def decode_status(data: bytes) -> Status | None:
+    """The status in those bytes, or None where they hold none: empty, cut, or no status at all."""
+    try:
+        return _DECODER.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
