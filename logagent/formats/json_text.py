@@ -1,0 +1,76 @@
+"""JSON of any sort into plain values and back, whatever state it is in. Pure: no I/O, no clock.
+
+The fast path never comes here: it passes nested JSON through as raw bytes. This is for lines that have to be
+taken apart: foreign ones, those with a secret, and those whose JSON other readers would stumble over.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+JsonObject: TypeAlias = dict[str, Any]
+
+MAX_DEPTH: Final = 100
+_MAX_INT_DIGITS: Final = 4000
+"""Longer integers stay text: Python refuses to convert them, and no store holds them."""
+
+_STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
+_NOT_BRACKET: Final = bytes(set(range(256)) - set(b"[]{}"))
+
+
+def is_too_deep(content: bytes) -> bool:
+    """True if objects and arrays nest more than `MAX_DEPTH` levels; a line with few brackets costs two counts."""
+    if content.count(b"{") + content.count(b"[") <= MAX_DEPTH:
+        return False
+    depth = 0
+    for bracket in _STRING.sub(b"", content).translate(None, _NOT_BRACKET):
+        depth += 1 if bracket in b"{[" else -1
+        if depth > MAX_DEPTH:
+            return True
+    return False
+
+
+def parse_object(content: bytes) -> JsonObject | None:
+    """The JSON object that `content` is, or None. Of duplicate keys the last wins; NaN and Infinity become text."""
+    try:
+        found = msgspec.json.decode(content)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        found = _parse_leniently(content)
+    return found if isinstance(found, dict) else None
+
+
+def _parse_leniently(content: bytes) -> Any:
+    try:
+        return json.loads(
+            content.decode("utf-8", "replace"), parse_constant=str, parse_int=_integer, parse_float=_float
+        )
+    except (ValueError, RecursionError):
+        return None
+
+
+def _integer(digits: str) -> int | str:
+    return int(digits) if len(digits) <= _MAX_INT_DIGITS else digits
+
+
+def _float(digits: str) -> float | str:
+    number = float(digits)
+    return number if math.isfinite(number) else digits
+
+
+def encode(value: Any) -> bytes:
+    """`value` as compact UTF-8 JSON; lone surrogates become U+FFFD's stand-in `?`."""
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return text.encode("utf-8", "replace")
+
+
+def raw(value: Any) -> msgspec.Raw:
+    """`value` as raw JSON, to be carried in a line."""
+    return msgspec.Raw(encode(value))

@@ -1,0 +1,92 @@
+"""Lines: a block of one file's bytes to its records and rejects; the seam to the daemon. Pure: no I/O, no clock.
+
+Every byte of a block ends up in exactly one place: in a record's span, in a reject's, or counted as blank or as
+NUL. What comes out does not depend on where a file was cut into blocks, as long as `final` is said at its end only.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, tzinfo
+
+from logagent.formats.assembly import Assembly, Place
+from logagent.formats.context import PARSER_VERSION, FileContext, Parsed, ParserState, script_name_of
+from logagent.formats.record import Flag
+from logagent.formats.single import read_line
+
+__all__ = [
+    "PARSER_VERSION",
+    "FileContext",
+    "Parsed",
+    "ParserState",
+    "own_time_us",
+    "parse_block",
+    "parse_cut",
+    "parse_unterminated",
+    "script_name_of",
+]
+
+
+def parse_block(
+    block: bytes,
+    offset: int,
+    context: FileContext,
+    state: ParserState,
+    *,
+    now_us: int,
+    final: bool = False,
+    stored_end: int | None = None,
+) -> Parsed:
+    """The records and rejects of a block of whole lines, each ending in LF.
+
+    Args:
+        offset: the file's byte that `block` starts with.
+        state: what the block before left; `ParserState()` at the start of a file.
+        final: no line will follow soon (5 s of quiet, the file is let go, or a cut line comes next): close the
+            open record.
+        stored_end: no record that begins before this byte goes on beyond it: the store has it up to there.
+    """
+    assembly = Assembly(context, state, now_us=now_us, stored_end=stored_end)
+    position = offset
+    for line in block.split(b"\n")[:-1]:
+        assembly.take_line(line, position)
+        position += len(line) + 1
+    if final:
+        assembly.close()
+    return assembly.parsed(offset, offset + len(block))
+
+
+def parse_unterminated(rest: bytes, offset: int, context: FileContext, state: ParserState, *, now_us: int) -> Parsed:
+    """The last line of a file that is let go, without an LF: read once, flagged."""
+    assembly = Assembly(context, state, now_us=now_us)
+    assembly.take_line(rest, offset, Flag.UNTERMINATED)
+    assembly.close()
+    return assembly.parsed(offset, offset + len(rest))
+
+
+def parse_cut(
+    head: bytes,
+    length: int,
+    hash: int,  # noqa: A002  the field's word, as in Record
+    offset: int,
+    context: FileContext,
+    state: ParserState,
+    *,
+    now_us: int,
+) -> Parsed:
+    """A line over `max_line_bytes`, of which only the head is at hand: stored cut, flagged, told as far as it goes.
+
+    Args:
+        head: its first `max_line_bytes` bytes, without leading NULs.
+        length: bytes of the whole line without its LF.
+        hash: `StreamedHash` over all of it.
+        offset: its first byte after leading NULs. `consumed` is `length`: the LF, where there is one, is the caller's.
+    """
+    assembly = Assembly(context, state, now_us=now_us)
+    assembly.take_cut(head, Place(offset, offset, length, hash))
+    assembly.close()
+    return assembly.parsed(offset, offset + length)
+
+
+def own_time_us(line: bytes, naive_timezone: tzinfo = UTC) -> int:
+    """The own time of a raw line (without its LF), 0 if it has none that a key can hold: a function of its bytes."""
+    return read_line(line.lstrip(b"\0"), naive_timezone).own_us

@@ -1,0 +1,98 @@
+"""Native lines: what our own sink writes, as line structs. Pure: no I/O, no clock."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+from typing import Any, Final
+
+import msgspec
+
+from logagent.formats.json_text import JsonObject, raw
+from logagent.formats.reading import BAD_RECORD, NATIVE, Reading, Refusal
+from logagent.formats.record import EMPTY_OBJECT, LINE_TYPES, Line, LogLine, RunEnd
+from logagent.formats.times import utc_text
+from logagent.formats.timestamps import text_us
+
+DECODER: Final[msgspec.json.Decoder[Line]] = msgspec.json.Decoder(Line)
+DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""All that a decoder raises on a line that is not what it decodes."""
+
+CANONICAL_LENGTH: Final = len("2026-01-01T00:00:00.000000Z")
+INT64_LIMIT: Final = 2**63
+_INTEGERS: Final = ("v", "pid", "level_no", "line_number", "process_start")
+_OBJECTS: Final = ("extra_data", "metadata", "context")
+_RAW_FIELDS: Final = (*_OBJECTS, "exception", "embeddings")
+
+
+def read(content: bytes, naive: tzinfo) -> Reading | None:
+    """The reading of a native line in good order; None for one that has to be taken apart, or is another format."""
+    try:
+        line = DECODER.decode(content)
+    except DECODE_ERRORS:
+        return None
+    timestamp = line.timestamp
+    own_us = text_us(timestamp, naive) if len(timestamp) == CANONICAL_LENGTH and timestamp[-1] == "Z" else 0
+    return Reading(line, own_us, NATIVE) if own_us and is_sound(line) else None
+
+
+def is_sound(line: Line) -> bool:
+    """True if the raw fields of a decoded line are what their names promise, and its numbers within bounds."""
+    for name in _OBJECTS:
+        value = getattr(line, name, EMPTY_OBJECT)
+        if value is not EMPTY_OBJECT and bytes(value)[:1] != b"{":
+            return False
+    if isinstance(line, LogLine | RunEnd) and line.exception is not None and bytes(line.exception) == b"null":
+        return False
+    return not _problem(line)
+
+
+def is_native(fields: JsonObject) -> bool:
+    """True for an object that claims to be one of our lines: a kind of ours, and a version beside it."""
+    kind = fields.get("kind")
+    return isinstance(kind, str) and kind in LINE_TYPES and "v" in fields
+
+
+def from_fields(fields: JsonObject, naive: tzinfo) -> Reading | Refusal:
+    """A native line, taken apart: unknown fields go to `extra_data`, null is absent, the impossible is refused."""
+    shape = LINE_TYPES[fields["kind"]]
+    given = fields.get("timestamp")
+    own_us = text_us(given, naive) if isinstance(given, str) else 0
+    try:
+        line = msgspec.convert(_known_fields(fields, shape, own_us), shape)
+    except (msgspec.ValidationError, OverflowError) as error:
+        return Refusal(BAD_RECORD, str(error), own_us)
+    problem = _problem(line)
+    return Refusal(BAD_RECORD, problem, own_us) if problem else Reading(line, own_us, NATIVE)
+
+
+def _known_fields(fields: JsonObject, shape: type[Line], own_us: int) -> JsonObject:
+    """The fields that `shape` has, with all others in `extra_data` and the time in its one form."""
+    names = shape.__struct_fields__
+    known = {name: value for name, value in fields.items() if name in names and value is not None}
+    extra = {name: value for name, value in fields.items() if name not in names and name != "kind"}
+    for name in _OBJECTS:
+        if name in known and not isinstance(known[name], dict):
+            extra[name] = known.pop(name)
+    if own_us:
+        known["timestamp"] = utc_text(own_us)
+    elif isinstance(known.get("timestamp"), str):
+        extra["timestamp"] = known["timestamp"]
+        known["timestamp"] = ""
+    if extra:
+        known["extra_data"] = {**known.get("extra_data", {}), **extra}
+    return {name: raw(value) if name in _RAW_FIELDS else value for name, value in known.items()}
+
+
+def _problem(line: Line) -> str:
+    """What makes a line of the right shape impossible, or nothing."""
+    if not has_sound_numbers(line):
+        return "a number is larger than 64 bits"
+    if not line.execution_id and type(line).__struct_config__.tag in ("run_start", "run_end"):
+        return "a run without an execution_id"
+    return ""
+
+
+def has_sound_numbers(line: Line) -> bool:
+    """False if an integer field is larger than any store can hold."""
+    values: list[Any] = [getattr(line, name, None) for name in _INTEGERS]
+    return all(-INT64_LIMIT <= (value or 0) < INT64_LIMIT for value in values)
