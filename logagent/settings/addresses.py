@@ -1,0 +1,118 @@
+"""Addresses: where a store is, as a URL and taken apart. Pure: no I/O, no clock.
+
+`sqlite:///path` (the path is absolute) and `arangodb://[user@]host[:port][/database]`, with TLS
+`arangodb+https://...`. No URL holds a password, so that every one may be shown.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+ARANGO_PORT: Final = 8529
+WEB_PORTS: Final = {"http": 80, "https": 443}
+
+NO_PASSWORD_HERE: Final = (
+    "a URL is shown and logged: leave the password out and use ARANGO_PASSWORD or ARANGO_PASSWORD_FILE"
+)
+
+_HOST_PORT: Final = r"(\[[0-9A-Fa-f:.]+\]|[^:/@?#\[\]\s]+)(?::([0-9]{1,5}))?"
+_ARANGO: Final = re.compile(
+    r"arangodb(\+https?)?://(?:([^@/:?#\s]+)@)?" + _HOST_PORT + r"(?:/([A-Za-z][A-Za-z0-9_-]{0,63}))?/?"
+)
+_SERVER: Final = re.compile(r"(?:(https?)://)?" + _HOST_PORT + "/?")
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteAddress:
+    """An embedded store: the absolute path of its file."""
+
+    path: str
+
+    @property
+    def url(self) -> str:
+        """The address in one word, as everywhere shown."""
+        return "sqlite://" + self.path
+
+
+@dataclass(frozen=True, slots=True)
+class ArangoAddress:
+    """An ArangoDB server and the database in it; None is what the URL leaves to other settings."""
+
+    host: str
+    port: int
+    is_secure: bool = False
+    username: str | None = None
+    database: str | None = None
+
+    @property
+    def server(self) -> str:
+        """The server alone, for a client: `http://host:port`."""
+        return f"http{'s' if self.is_secure else ''}://{self.host}:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The address in one word, as everywhere shown."""
+        user = f"{self.username}@" if self.username else ""
+        scheme = "arangodb+https" if self.is_secure else "arangodb"
+        return f"{scheme}://{user}{self.host}:{self.port}" + (f"/{self.database}" if self.database else "")
+
+
+def parse_store_url(text: str) -> SqliteAddress | ArangoAddress:
+    """The address that a store's URL names.
+
+    Raises:
+        ValueError: it is none; the error's text, where there is one, is advice.
+
+    >>> parse_store_url("arangodb://ann@db.example/logs").url
+    'arangodb://ann@db.example:8529/logs'
+    """
+    if text.startswith("sqlite://"):
+        return SqliteAddress(_sqlite_path(text.removeprefix("sqlite://")))
+    found = _ARANGO.fullmatch(text)
+    if not found:
+        raise ValueError(NO_PASSWORD_HERE if has_password(text) else "")
+    scheme, username, host, port, database = found.groups()
+    return ArangoAddress(host, _port(port, ARANGO_PORT), scheme == "+https", username, database)
+
+
+def _sqlite_path(path: str) -> str:
+    if not path.startswith("/") or not path.strip("/"):
+        raise ValueError("the path is absolute and follows two slashes: sqlite:///var/lib/logagent/logs.db")
+    return "/" + path.lstrip("/")
+
+
+def parse_server_url(text: str) -> ArangoAddress:
+    """The server that ARANGO_URL (`http://host:port`) or ARANGO_HOST (also `host` or `host:port`) names.
+
+    Raises:
+        ValueError: it is none; the error's text, where there is one, is advice.
+    """
+    found = _SERVER.fullmatch(text)
+    if not found:
+        raise ValueError(NO_PASSWORD_HERE if has_password(text) else "")
+    scheme, host, port = found.groups()
+    return ArangoAddress(host, _port(port, WEB_PORTS.get(scheme, ARANGO_PORT)), scheme == "https")
+
+
+def _port(digits: str | None, usual: int) -> int:
+    port = usual if digits is None else int(digits)
+    if not 0 < port < 65_536:
+        raise ValueError("a port is a number from 1 to 65535")
+    return port
+
+
+def has_password(text: str) -> bool:
+    """True if what stands before the host's `@` looks like a name and a password."""
+    return ":" in _login(text)
+
+
+def without_secret(text: str) -> str:
+    """The text with what stands before the host's `@` masked where that could hold a password."""
+    return text.replace(_login(text), "***") if has_password(text) else text
+
+
+def _login(text: str) -> str:
+    _, found, rest = text.partition("://")
+    return (rest if found else text).rpartition("@")[0]
