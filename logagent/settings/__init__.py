@@ -10,7 +10,6 @@
 from logagent.settings.addresses import ArangoAddress, SqliteAddress, parse_store_url
 from logagent.settings.loading import load_settings
 from logagent.settings.model import SPECS, Settings, Spec
-from logagent.settings.sample import sample_toml
 from logagent.settings.secret import Secret
 from logagent.settings.store_choice import arango_password, resolve_store, resolve_store_url
 
@@ -26,5 +25,4 @@ __all__ = [
     "parse_store_url",
     "resolve_store",
     "resolve_store_url",
-    "sample_toml",
 ]

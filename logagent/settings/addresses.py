@@ -7,8 +7,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 ARANGO_PORT: Final = 8529
 WEB_PORTS: Final = {"http": 80, "https": 443}
@@ -18,14 +17,11 @@ NO_PASSWORD_HERE: Final = (
 )
 
 _HOST_PORT: Final = r"(\[[0-9A-Fa-f:.]+\]|[^:/@?#\[\]\s]+)(?::([0-9]{1,5}))?"
-_ARANGO: Final = re.compile(
-    r"arangodb(\+https?)?://(?:([^@/:?#\s]+)@)?" + _HOST_PORT + r"(?:/([A-Za-z][A-Za-z0-9_-]{0,63}))?/?"
-)
-_SERVER: Final = re.compile(r"(?:(https?)://)?" + _HOST_PORT + "/?")
+_ARANGO: Final = r"arangodb(\+https?)?://(?:([^@/:?#\s]+)@)?" + _HOST_PORT + r"(?:/([A-Za-z][A-Za-z0-9_-]{0,63}))?/?"
+_SERVER: Final = r"(?:(https?)://)?" + _HOST_PORT + "/?"
 
 
-@dataclass(frozen=True, slots=True)
-class SqliteAddress:
+class SqliteAddress(NamedTuple):
     """An embedded store: the absolute path of its file."""
 
     path: str
@@ -36,8 +32,7 @@ class SqliteAddress:
         return "sqlite://" + self.path
 
 
-@dataclass(frozen=True, slots=True)
-class ArangoAddress:
+class ArangoAddress(NamedTuple):
     """An ArangoDB server and the database in it; None is what the URL leaves to other settings."""
 
     host: str
@@ -70,7 +65,7 @@ def parse_store_url(text: str) -> SqliteAddress | ArangoAddress:
     """
     if text.startswith("sqlite://"):
         return SqliteAddress(_sqlite_path(text.removeprefix("sqlite://")))
-    found = _ARANGO.fullmatch(text)
+    found = re.fullmatch(_ARANGO, text)
     if not found:
         raise ValueError(NO_PASSWORD_HERE if has_password(text) else "")
     scheme, username, host, port, database = found.groups()
@@ -89,7 +84,7 @@ def parse_server_url(text: str) -> ArangoAddress:
     Raises:
         ValueError: it is none; the error's text, where there is one, is advice.
     """
-    found = _SERVER.fullmatch(text)
+    found = re.fullmatch(_SERVER, text)
     if not found:
         raise ValueError(NO_PASSWORD_HERE if has_password(text) else "")
     scheme, host, port = found.groups()

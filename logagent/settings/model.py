@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from logagent.settings.kinds import (
     GIB,
@@ -40,8 +40,7 @@ _GLOBS: Final = Many(Text("a glob pattern"), ",", "glob patterns")
 _DATABASE: Final = Text("a database's name: a letter, then letters, digits, - or _", r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 
 
-@dataclass(frozen=True, slots=True)
-class Spec:
+class Spec(NamedTuple):
     """What is known of one setting besides its value; `env` lists its variables, the first wins."""
 
     name: str
@@ -82,7 +81,7 @@ class Settings:
     exclude: tuple[str, ...] = _setting((), _GLOBS, "Files not to read; wins over include.")
     start_at: str = _setting(
         "beginning",
-        Choice(("beginning", "end")),
+        Choice("beginning", "end"),
         "Where to start in files that are there at the very first start. New files are always read whole.",
     )
     follow_symlinks: bool = _setting(
@@ -202,7 +201,7 @@ class Settings:
     metrics_port: int = _setting(0, Whole(0, 65_535, "port"), "Port for Prometheus; 0 opens no socket.")
     metrics_host: str = _setting("127.0.0.1", Text("an address"), "Address that port is bound to.")
     log_level: str = _setting(
-        "INFO", Choice(("DEBUG", "INFO", "WARNING", "ERROR")), "What the daemon says about itself on stderr."
+        "INFO", Choice("DEBUG", "INFO", "WARNING", "ERROR"), "What the daemon says about itself on stderr."
     )
 
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
-from logagent.settings.kinds import SecretText
+from logagent.settings.kinds import Bytes, SecretText, shown_bytes
 from logagent.settings.model import SPECS, Spec
 
 WIDTH: Final = 100
@@ -45,7 +46,21 @@ def _lines(spec: Spec) -> Iterator[str]:
 
 
 def _default(spec: Spec) -> str:
-    return '""' if spec.default is None else spec.kind.toml(spec.default)
+    if isinstance(spec.kind, Bytes):
+        return _toml(shown_bytes(spec.default))
+    return _toml(spec.default)
+
+
+def _toml(value: Any) -> str:
+    match value:
+        case None:
+            return '""'
+        case tuple():
+            return "[" + ", ".join(map(_toml, value)) + "]"
+        case float():
+            return f"{value:g}"
+        case _:
+            return json.dumps(value)  # text, whole numbers, true and false look the same in TOML
 
 
 def _capital(sentence: str) -> str:

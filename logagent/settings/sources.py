@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from logagent.errors import ConfigError
 from logagent.formats.directories import is_temporary
@@ -19,8 +18,7 @@ ELSEWHERE: Final = frozenset({"LOGAGENT_CONFIG", "LOGAGENT_EXECUTION_ID"})
 """Variables of ours that are no settings."""
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """One raw value; relative paths in it start at `base`. `is_open`: others can read it where it stands."""
 
     name: str
@@ -30,8 +28,7 @@ class Given:
     is_open: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(NamedTuple):
     """What one source gives: settings by name, keys it has that are no settings (with origin), and warnings."""
 
     given: Mapping[str, Given]

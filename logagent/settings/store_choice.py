@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Final
 
 from logagent.errors import ConfigError
@@ -29,8 +28,7 @@ def resolve_store(settings: Settings) -> SqliteAddress | ArangoAddress:
         chosen = SqliteAddress(os.path.join(os.path.abspath(settings.state_dir), "logs.db"))
     if isinstance(chosen, SqliteAddress):
         return chosen
-    return replace(
-        chosen,
+    return chosen._replace(
         username=chosen.username or settings.arango_username,
         database=chosen.database or settings.arango_database,
     )
