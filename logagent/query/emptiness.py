@@ -1,0 +1,61 @@
+"""Why an answer is empty: which filter, taken away, would let something through."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from logagent.formats.times import utc_text
+from logagent.query.item import Window
+from logagent.query.wording import query_text
+from logagent.store.protocol import Reader, Total
+from logagent.store.selection import EVERYTHING, And, Condition, RunSelection, Selection
+
+_TRIED: Final = 6
+_CAP: Final = 1_000
+_LONGEST_SHOWN: Final = 80
+
+
+def why_empty(reader: Reader, selection: Selection) -> list[str]:
+    """Sentences on a selection that holds no event: what matches without the window, without each filter."""
+    if not reader.count(Selection(), 1).value:
+        return ["the store holds no events at all", *_last_run(reader)]
+    said: list[str] = []
+    window = Window(selection.since_us, selection.until_us)
+    if window != Window():
+        count = reader.count(Selection(where=selection.where), _CAP)
+        said.append(f"in the window {window} nothing matches; without it {_events(count)}")
+    said += _without_each(reader, selection)
+    return said + _last_run(reader)
+
+
+def _without_each(reader: Reader, selection: Selection) -> list[str]:
+    parts = selection.where.conditions if isinstance(selection.where, And) else (selection.where,)
+    if parts == EVERYTHING.conditions:
+        return []
+    return [_without(reader, selection, parts, left_out) for left_out in range(len(parts))][:_TRIED]
+
+
+def _without(reader: Reader, selection: Selection, parts: tuple[Condition, ...], left_out: int) -> str:
+    rest = And(parts[:left_out] + parts[left_out + 1 :])
+    count = reader.count(msgspec.structs.replace(selection, where=rest, after=None), _CAP)
+    return f"without {_short(query_text(parts[left_out]))} {_events(count)}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "..."
+
+
+def _events(count: Total) -> str:
+    if not count.value:
+        return "nothing either"
+    return f"{count.value}{'' if count.exact else ' or more'} events match"
+
+
+def _last_run(reader: Reader) -> list[str]:
+    runs = reader.runs(RunSelection(), 1).runs
+    if not runs:
+        return ["no run was ever seen"]
+    last = runs[0]
+    return [f"the last run seen is {last.run.execution_id} ({last.run.status}), begun {utc_text(last.started_us)}"]

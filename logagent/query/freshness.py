@@ -1,0 +1,66 @@
+"""How far the daemon is: reads its `status.json`, and says in a sentence what that means for an answer."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from logagent.formats.status import STALE_AFTER_S, Status, decode_status
+from logagent.formats.times import SECOND_US, micros
+
+STATUS_FILE = "status.json"
+
+
+def read_status(path: str | Path) -> Status | None:
+    """The daemon's status, or None where there is none that can be read."""
+    try:
+        return decode_status(Path(path).read_bytes())
+    except OSError:
+        return None
+
+
+def daemon_document(status: Status | None, now_us: int) -> dict[str, Any]:
+    """What answers say of the daemon: `state` adds `absent` and `stale` to the daemon's own words.
+
+    >>> daemon_document(None, 0)["state"]
+    'absent'
+    """
+    if status is None:
+        return {"state": "absent", "says": "no daemon has reported here; new lines are not being stored"}
+    age_s = _age_s(status, now_us)
+    is_stale = age_s is None or age_s > STALE_AFTER_S
+    return {
+        "state": "stale" if is_stale else status.state,
+        "says": _stale_sentence(status) if is_stale else _sentence(status),
+        "updated_at": status.updated_at,
+        "pid": status.pid,
+        "reasons": list(status.reasons),
+        "store": status.store.state,
+        "lag_bytes": status.lag_bytes,
+        "rate_lines_s": status.rate_lines_s,
+        "files": status.files_total,
+        "dead_letters": status.totals.dead_letters,
+        "lost_bytes": status.totals.lost_bytes,
+    }
+
+
+def _age_s(status: Status, now_us: int) -> float | None:
+    try:
+        return (now_us - micros(datetime.fromisoformat(status.updated_at))) / SECOND_US
+    except ValueError:
+        return None
+
+
+def _stale_sentence(status: Status) -> str:
+    return f"the daemon was last heard of {status.updated_at}; lines written since then are not stored"
+
+
+def _sentence(status: Status) -> str:
+    parts = [f"daemon {status.state}"]
+    if status.store.state != "ok":
+        parts.append(f"store {status.store.state} since {status.store.since or 'unknown'}")
+    parts.append("all read" if not status.lag_bytes else f"{status.lag_bytes} bytes not stored yet")
+    if status.totals.lost_bytes:
+        parts.append(f"{status.totals.lost_bytes} bytes lost")
+    return ", ".join(parts)

@@ -1,0 +1,118 @@
+"""Tables for people: plain columns on a pipe, rich ones with colour on a terminal. Pure: no I/O, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeAlias
+
+from logagent.query.documents import short_id
+from logagent.query.item import Page, Window
+from logagent.query.render.escape import visible
+from logagent.query.render.lines import (
+    clip,
+    duration_text,
+    item_lines,
+    message_of,
+    place_of,
+    value_text,
+)
+
+Column: TypeAlias = tuple[str, Callable[[Mapping[str, Any]], str]]
+_WIDEST: Final = 2_000
+_EVENT_COLUMNS: Final[tuple[Column, ...]] = (
+    ("TIME (UTC)", lambda event: str(event["timestamp"])[:23].replace("T", " ")),
+    ("LEVEL", lambda event: visible(str(event.get("level", "")))),
+    ("SCRIPT", lambda event: visible(str(event.get("script_name", "")))),
+    ("WHERE", lambda event: clip(place_of(event), 60)),
+    ("ID", lambda event: (">" if event.get("here") else "") + short_id(event)),
+    ("MESSAGE", lambda event: message_of(event, _WIDEST)),
+)
+_RUN_COLUMNS: Final[tuple[Column, ...]] = (
+    ("STARTED (UTC)", lambda run: str(run["started_at"])[:19].replace("T", " ")),
+    ("STATUS", lambda run: visible(str(run["status"]))),
+    ("TOOK", lambda run: duration_text(run.get("duration_seconds"))),
+    ("EVENTS", lambda run: str(run.get("total_logs", 0))),
+    ("ERRORS", lambda run: str(sum(run["levels"].get(name, 0) for name in ("ERROR", "CRITICAL")))),
+    ("RUN", lambda run: visible(str(run["execution_id"]))),
+    ("ERROR", lambda run: clip(visible(str(run.get("error") or "")), 200)),
+)
+_COLUMNS: Final = {"event": _EVENT_COLUMNS, "run": _RUN_COLUMNS}
+_AS_LINES: Final = frozenset({"execution", "overview", "detail"})
+_COLOURS: Final = {
+    "DEBUG": "dim",
+    "WARNING": "yellow",
+    "ERROR": "red",
+    "CRITICAL": "bold red",
+    "failed": "red",
+    "crashed": "bold red",
+    "success": "green",
+    "running": "cyan",
+}
+
+
+def plain_table(page: Page) -> str:
+    """The page as aligned columns, or as lines for what is no list.
+
+    >>> print(plain_table(Page("row", [{"a": 1, "b": "x"}])), end="")
+    A  B
+    1  x
+    1 row
+    """
+    if page.kind in _AS_LINES:
+        return _block([*(line for item in page for line in item_lines(page.kind, item, _WIDEST)), *page.hints])
+    heads, rows = _cells(page)
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [heads, *rows]]
+    return _block([*(line.rstrip() for line in lines if page.items), summary(page), *page.hints])
+
+
+def _block(lines: Sequence[str]) -> str:
+    return "".join(visible(line) + "\n" for line in lines)
+
+
+def _cells(page: Page) -> tuple[list[str], list[list[str]]]:
+    columns = _COLUMNS.get(page.kind) or _own_columns(page)
+    return [head for head, _ in columns], [[cell(item) for _, cell in columns] for item in page]
+
+
+def _own_columns(page: Page) -> tuple[Column, ...]:
+    names = list(dict.fromkeys(name for item in page for name in item))
+    return tuple((visible(name).upper(), _cell(name)) for name in names)
+
+
+def _cell(name: str) -> Callable[[Mapping[str, Any]], str]:
+    return lambda item: clip(value_text(item[name]), _WIDEST) if item.get(name) is not None else ""
+
+
+def summary(page: Page) -> str:
+    """One line on how many there are, and how many are here."""
+    total = f"{page.total.value}{'' if page.total.exact else '+'}"
+    said = f"{len(page)} of {total} {page.kind}s" if page.truncated else f"{total} {page.kind}"
+    if not page.truncated and total != "1":
+        said += "s"
+    return said + (f" in {page.window}" if page.window != Window() else "")
+
+
+def rich_table(page: Page, width: int) -> str:
+    """The page with colours as ANSI text, for a terminal of that width."""
+    from io import StringIO
+
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    if page.kind in _AS_LINES:
+        return plain_table(page)
+    heads, rows = _cells(page)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for head in heads:
+        table.add_column(head, overflow="fold", no_wrap=head not in ("MESSAGE", "ERROR"))
+    for row in rows:
+        table.add_row(*(Text(cell, style=_COLOURS.get(cell, "")) for cell in row))
+    console = Console(file=StringIO(), force_terminal=True, width=width, highlight=False)
+    if page.items:
+        console.print(table)
+    console.print(Text(_block([summary(page), *page.hints]), style="dim"), end="")
+    file = console.file
+    assert isinstance(file, StringIO)
+    return file.getvalue()
