@@ -500,7 +500,7 @@ def test_the_sample_fits_an_editor():
 
 def test_loading_settings_imports_nothing_heavy():
     """What every command pays for; a file, a typo or a zone may bring in what it needs."""
-    heavy = "{'asyncio', 'msgspec', 'json', 'tomllib', 'dotenv', 'difflib', 'zoneinfo', 'pathlib', 'urllib', 'logging'}"
+    heavy = "{'asyncio', 'msgspec', 'tomllib', 'dotenv', 'difflib', 'zoneinfo', 'pathlib', 'urllib', 'logging'}"
     code = f"""
 import sys
 before = set(sys.modules)
