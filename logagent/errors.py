@@ -36,6 +36,10 @@ class StateLocked(LogagentError):
     """Another daemon holds the state directory; the text names its pid."""
 
 
+class StateUnavailable(LogagentError):
+    """The state directory cannot be written just now; without dead letters nothing may be acknowledged."""
+
+
 class StoreError(LogagentError):
     """The store did not do what was asked."""
 

@@ -1,0 +1,128 @@
+"""The checkpoint: how far every file is acknowledged, as one document with a checksum. Pure: no I/O, no clock.
+
+A cache, not the truth: losing it costs a re-read, never a double. It is never ahead of the store.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+import xxhash
+
+from logagent.daemon.identity import Identity
+from logagent.daemon.marker import NO_MARKER, Marker
+from logagent.errors import CheckpointCorrupt, CheckpointTooNew
+from logagent.formats.lines import ParserState
+
+CHECKPOINT_VERSION: Final = 1
+
+
+class Cursor(msgspec.Struct, frozen=True):
+    """How far a file is read: an offset at a line's start, and what must stand before it."""
+
+    offset: int = 0
+    marker: Marker = NO_MARKER
+    parser: ParserState = ParserState()
+
+
+class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One file, or one that is gone.
+
+    Attributes:
+        path: for people; names that are not text are shown with backslashes.
+        fingerprint: None while the file has no whole line yet.
+        rewrites: how often this very file was seen to begin again.
+        size: greatest size seen; of a packed file its packed size.
+        directory_device: device of the directory it was seen in; another one there now means a vanished mount.
+        is_finished: a packed file that was unpacked to its end.
+        gone_us: when it was let go or found gone (wall clock); None for a file that is there.
+        claimed: another file (a packed twin, a copy) goes on in its place.
+    """
+
+    path: str
+    identity: Identity
+    compression: str | None = None
+    fingerprint: int | None = None
+    content_hash: int = 0
+    is_timed: bool = False
+    head: Marker = NO_MARKER
+    rewrites: int = 0
+    cursor: Cursor = Cursor()
+    size: int = 0
+    ctime_ns: int = 0
+    directory_device: int | None = None
+    is_finished: bool = False
+    gone_us: int | None = None
+    claimed: bool = False
+
+    @property
+    def unread_bytes(self) -> int:
+        """Bytes once seen and never acknowledged; of a packed file only whether there are any (its packed size)."""
+        if self.compression:
+            return 0 if self.is_finished else self.size
+        return max(self.size - self.cursor.offset, 0)
+
+
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything the daemon remembers; `store_seq` was marked in the store before this was written."""
+
+    store_id: str = ""
+    store_seq: int = 0
+    saved_us: int = 0
+    files: tuple[FileEntry, ...] = ()
+
+
+class _Envelope(msgspec.Struct):
+    v: int
+    checksum: str
+    body: msgspec.Raw
+
+
+_ENCODER: Final = msgspec.json.Encoder()
+_ENVELOPE: Final = msgspec.json.Decoder(_Envelope)
+_BODY: Final = msgspec.json.Decoder(Checkpoint)
+
+
+def encode_checkpoint(checkpoint: Checkpoint) -> bytes:
+    """The bytes of `checkpoint.json`: one JSON object with version, checksum and body."""
+    body = _ENCODER.encode(checkpoint)
+    return b'{"v":%d,"checksum":"%s","body":%s}\n' % (CHECKPOINT_VERSION, _checksum(body), body)
+
+
+def decode_checkpoint(data: bytes) -> Checkpoint:
+    """What `encode_checkpoint` wrote.
+
+    Raises:
+        CheckpointCorrupt: empty, cut, damaged.
+        CheckpointTooNew: written by a newer version.
+    """
+    version = _version(data)
+    if version > CHECKPOINT_VERSION:
+        raise CheckpointTooNew(
+            f"the checkpoint has version {version}, this logagent knows {CHECKPOINT_VERSION}: "
+            "run the newer logagent, or move checkpoint.json away to read everything again"
+        )
+    try:
+        envelope = _ENVELOPE.decode(data)
+        if envelope.checksum.encode() != _checksum(bytes(envelope.body)):
+            raise CheckpointCorrupt("its checksum does not match")
+        return _BODY.decode(envelope.body)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise CheckpointCorrupt(f"it is no checkpoint: {error}") from error
+
+
+def _version(data: bytes) -> int:
+    """The version, read loosely: a newer version may have any other shape."""
+    try:
+        document: Any = msgspec.json.decode(data)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise CheckpointCorrupt(f"it is no JSON: {error}") from error
+    version = document.get("v") if isinstance(document, dict) else None
+    if not isinstance(version, int):
+        raise CheckpointCorrupt("it names no version")
+    return version
+
+
+def _checksum(body: bytes) -> bytes:
+    return xxhash.xxh3_128_hexdigest(body).encode()

@@ -1,0 +1,500 @@
+"""One turn of the path from disk to an acknowledged batch and a moved checkpoint, top to bottom.
+
+Order on every crash: dead letters, store, checkpoint. Whatever fails, everything read and not acknowledged is
+forgotten and read again: recovery from an outage is recovery from a crash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor, Future
+from functools import reduce
+from typing import Final, Protocol
+
+import msgspec
+
+from logagent.daemon.batch import BatchLimits, OpenBatch
+from logagent.daemon.checkpoint import Checkpoint, Cursor
+from logagent.daemon.checkpoint_file import CheckpointFile
+from logagent.daemon.dead_letter import DeadLetters
+from logagent.daemon.faults import Faults
+from logagent.daemon.files import File, Files
+from logagent.daemon.losses import LossLedger
+from logagent.daemon.stream import Block, Hole, LongLine, Rewritten, Stream
+from logagent.daemon.tail import Tail
+from logagent.daemon.tracker import Loss, lost_of
+from logagent.errors import RecordRejected, StateUnavailable
+from logagent.formats.key import hash_prefix, line_hash
+from logagent.formats.lines import Parsed, parse_block, parse_cut, parse_unterminated
+from logagent.formats.record import Flag, Record, Reject
+from logagent.store.protocol import Batch, Receipt, Store
+
+FOLD_QUIET_S: Final = 5.0
+"""A record of several lines of text is over after this much quiet."""
+
+CHECKPOINT_EVERY_S: Final = 1.0
+
+
+class Clock(Protocol):
+    """Time comes in from outside, so that tests turn it by hand."""
+
+    def now_us(self) -> int:
+        """Wall clock, microseconds since 1970."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds that never go back."""
+        ...
+
+
+class ShipperLimits(msgspec.Struct, frozen=True):
+    """How much at a time; `quantum_bytes` is one file's share of a turn."""
+
+    batch: BatchLimits = BatchLimits()
+    quantum_bytes: int = 1024 * 1024
+
+
+class Counts(msgspec.Struct):
+    """Lines since the start; `skipped` by rule."""
+
+    read: int = 0
+    stored: int = 0
+    duplicates: int = 0
+    expired: int = 0
+    dead_letters: int = 0
+    redacted: int = 0
+    skipped: dict[str, int] = {}
+
+    def skip(self, rule: str, lines: int) -> None:
+        """Count lines that a declared rule left out."""
+        if lines:
+            self.skipped[rule] = self.skipped.get(rule, 0) + lines
+
+
+class Shipper:
+    """Reads the files' new lines, appends them in batches, moves the cursors, saves the checkpoint.
+
+    Attributes:
+        store_seq: of the last checkpoint that was saved.
+        is_loaded: the store was prepared and agrees with the checkpoint.
+        checkpoint_trouble: why the checkpoint could not be saved the last time, or None.
+    """
+
+    def __init__(
+        self,
+        files: Files,
+        store: Store,
+        dead_letters: DeadLetters,
+        ledger: LossLedger,
+        checkpoint_file: CheckpointFile,
+        checkpoint: Checkpoint | None,
+        *,
+        limits: ShipperLimits,
+        clock: Clock,
+        faults: Faults,
+        executor: Executor,
+    ) -> None:
+        self.files = files
+        self.counts = Counts()
+        self.checkpoint_trouble: str | None = None
+        self.rereads: list[str] = []
+        self.store_id = checkpoint.store_id if checkpoint else ""
+        self.store_seq = checkpoint.store_seq if checkpoint else 0
+        self._had_checkpoint = checkpoint is not None
+        self._store = store
+        self._dead_letters = dead_letters
+        self._ledger = ledger
+        self._checkpoint_file = checkpoint_file
+        self._limits = limits
+        self._clock = clock
+        self._faults = faults
+        self._executor = executor
+        self._batch = OpenBatch()
+        self._under_way: tuple[OpenBatch, Future[Receipt]] | None = None
+        self._is_dirty = False
+        self._saved_at = clock.monotonic()
+
+    # ---- the turn --------------------------------------------------------------------------------------------
+
+    def turn(self, *, flush: bool = False) -> bool:
+        """Read, ship what is due, save; True if there may be more to do at once.
+
+        `flush` ships whatever was read, however little.
+
+        Raises:
+            StoreUnavailable, StateUnavailable: call `forget` and try again later.
+        """
+        has_backlog = self._pull()
+        now = self._clock.monotonic()
+        if self._batch.is_due(self._limits.batch, now, has_backlog=has_backlog) or (flush and self._batch):
+            self._ship()
+        if not has_backlog:
+            self.settle()
+            self._let_go()
+            self._give_up()
+        if now - self._saved_at >= CHECKPOINT_EVERY_S:
+            self.save()
+        return has_backlog
+
+    def next_due_s(self) -> float | None:
+        """Seconds until something becomes due without anything new on disk; None if nothing will."""
+        now = self._clock.monotonic()
+        waits = []
+        if self._batch.opened_at is not None:
+            waits.append(self._batch.opened_at + self._limits.batch.age_s - now)
+        if self._is_dirty:
+            waits.append(self._saved_at + CHECKPOINT_EVERY_S - now)
+        if self.files.busy():
+            waits.append(1.0)  # something is held, leaving or in trouble
+        return max(min(waits), 0.0) if waits else None
+
+    def forget(self) -> None:
+        """Drop what was read and not acknowledged; it is read again from the cursors."""
+        self._batch = OpenBatch()
+        self._under_way = None
+        self.files.wake_all()
+
+    def load(self) -> None:
+        """Prepare the store, and start over where it does not hold what the checkpoint says.
+
+        Raises:
+            StoreUnavailable: try again later.
+        """
+        identity = self._store.prepare()
+        reason = self._reason_to_start_over(identity.store_id, identity.store_seq)
+        if reason:
+            self.rereads.append(reason)
+            self.files.start_over()
+        self.store_id = identity.store_id
+        self.store_seq = max(self.store_seq, identity.store_seq)
+        self._is_dirty = True
+
+    def _reason_to_start_over(self, store_id: str, store_seq: int) -> str | None:
+        if not self._had_checkpoint:
+            self._had_checkpoint = True
+            return "there was no usable checkpoint: every file is read again from its start" if store_seq else None
+        if self.store_id and store_id != self.store_id:
+            return f"the store is another one ({store_id[:8]}, was {self.store_id[:8]}): every file is read again"
+        if store_seq < self.store_seq:
+            return (
+                f"the store is older than the checkpoint (sequence {store_seq}, was {self.store_seq}), "
+                "as after a restore: every file is read again"
+            )
+        return None
+
+    # ---- reading ---------------------------------------------------------------------------------------------
+
+    def _pull(self) -> bool:
+        """Read a quantum of every file that has something new, until the batch is full; True if there is more."""
+        self._faults("before_read")
+        has_more = False
+        for file in self.files.busy():
+            if self._batch.is_full(self._limits.batch):
+                return True
+            has_more |= self._read_file(file)
+        self._faults("after_read")
+        return has_more
+
+    def _read_file(self, file: File) -> bool:
+        """One file's turn; True if it has more to read."""
+        now = self._clock.monotonic()
+        tail = self.files.opened(file)
+        if tail is None:
+            return False
+        try:
+            has_more = self._read_quantum(file, tail, now)
+        except OSError as error:
+            file.trouble = error.strerror or type(error).__name__
+            return False
+        file.trouble = tail.trouble
+        if has_more:
+            self.files.to_back(file)
+        elif self._has_no_business(file):
+            self.files.rest(file)
+        return has_more
+
+    def _has_no_business(self, file: File) -> bool:
+        if self.files.is_leaving(file) or (file.stream is not None and file.stream.is_held):
+            return False
+        return file.stream is None or file.stream.is_exhausted
+
+    def _read_quantum(self, file: File, tail: Tail, now: float) -> bool:
+        is_over = self.files.is_leaving(file) and self.files.is_quiet(file, now)
+        stream = self.files.identify(file, is_over=is_over)
+        if stream is None:
+            return False
+        is_final = now - file.grown_at >= FOLD_QUIET_S or tail.is_finished
+        if stream.is_held and is_final:
+            stream.look_again()
+        end = stream.read.offset + self._limits.quantum_bytes
+        while not stream.is_exhausted and stream.read.offset < end:
+            piece = stream.next_piece(tail)
+            if isinstance(piece, Rewritten):
+                self._rewritten(file, piece, now)
+                return True
+            if piece is None:
+                break
+            self._take(stream, piece, is_final=is_final)
+            if self._batch.is_full(self._limits.batch):
+                break
+        return not stream.is_exhausted
+
+    def _rewritten(self, file: File, piece: Rewritten, now: float) -> None:
+        """What was read of the former content but not acknowledged stands: it was read before the change was seen."""
+        self._ship_now()
+        self.files.rewritten(file, piece.facts, now, self._clock.now_us())
+        self._is_dirty = True
+
+    def _ship_now(self) -> None:
+        if self._batch:
+            self._ship()
+        self.settle()
+
+    def _take(self, stream: Stream, piece: Block | LongLine | Hole, *, is_final: bool) -> None:
+        match piece:
+            case Block():
+                self._take_block(stream, piece, is_final=is_final or piece.is_final)
+            case LongLine():
+                self._take_long_line(stream, piece)
+            case Hole():
+                self.counts.skip("nul", 1)
+                self._moved(stream, stream.jump(piece, stream.read.parser))
+
+    def _take_block(self, stream: Stream, block: Block, *, is_final: bool) -> None:
+        if block.is_unterminated:
+            parsed = parse_unterminated(
+                block.data, block.offset, stream.context, stream.read.parser, now_us=self._clock.now_us()
+            )
+        else:
+            parsed = self._parse(stream, block, is_final=is_final)
+        cursor = stream.advance(block, parsed.consumed, parsed.state)
+        if parsed.consumed:
+            self._add(parsed)
+            self._moved(stream, cursor)
+
+    def _parse(self, stream: Stream, block: Block, *, is_final: bool) -> Parsed:
+        """Parse whole lines. Where lines fold in a file read from its start, not beyond what the store has of it."""
+        parsed = self._parse_up_to(stream, block, is_final=is_final)
+        if stream.is_from_start and not stream.knows_stored_end and _folds(parsed, block):
+            self.settle()
+            stream.knows_stored_end = True
+            stream.stored_end = self._store.stored_end(stream.fingerprint)
+            parsed = self._parse_up_to(stream, block, is_final=is_final)
+        return parsed
+
+    def _parse_up_to(self, stream: Stream, block: Block, *, is_final: bool) -> Parsed:
+        return parse_block(
+            block.data,
+            block.offset,
+            stream.context,
+            stream.read.parser,
+            now_us=self._clock.now_us(),
+            final=is_final,
+            stored_end=stream.stored_end,
+        )
+
+    def _take_long_line(self, stream: Stream, line: LongLine) -> None:
+        parsed = parse_cut(
+            line.head,
+            line.length,
+            line.hash,
+            line.offset,
+            stream.context,
+            stream.read.parser,
+            now_us=self._clock.now_us(),
+        )
+        if line.is_unterminated:
+            parsed.records = [msgspec.structs.replace(r, flags=r.flags | Flag.UNTERMINATED) for r in parsed.records]
+        self._add(parsed)
+        self._moved(stream, stream.jump(line, parsed.state))
+
+    def _add(self, parsed: Parsed) -> None:
+        self._batch.add(parsed.records, parsed.rejects, parsed.blank_lines)
+        self.counts.redacted += parsed.redacted
+        self.counts.skip("blank", parsed.blank_lines)
+        self.counts.skip("nul", 1 if parsed.nul_bytes else 0)
+
+    def _moved(self, stream: Stream, cursor: Cursor) -> None:
+        self._batch.moved(stream, cursor, self._clock.monotonic())
+
+    # ---- letting go, and what is lost ------------------------------------------------------------------------
+
+    def _let_go(self) -> None:
+        """Let go of the files that are over, their last unfinished line shipped first."""
+        now = self._clock.monotonic()
+        for file in self.files.busy():
+            if not self.files.may_let_go(file, now):
+                continue
+            if file.stream is not None and file.tail is not None:
+                try:
+                    piece = file.stream.last_piece(file.tail)
+                except OSError as error:
+                    file.trouble = error.strerror
+                    continue
+                if piece is not None:
+                    self._take(file.stream, piece, is_final=True)
+                    self._ship_now()
+            self.files.let_go(file, self._clock.now_us())
+            self._is_dirty = True
+
+    def _give_up(self) -> None:
+        """Write to the ledger the rest of a packed file that stays cut or damaged; what could be read of it counts."""
+        now = self._clock.monotonic()
+        for file in self.files.busy():
+            stream, tail = file.stream, file.tail
+            if stream is None or tail is None or not self.files.is_cut_short(file, now):
+                continue
+            loss = Loss(file.entry().path, stream.fingerprint, stream.acknowledged.offset, None, tail.trouble or "cut")
+            self._write_losses([loss])
+            self.files.let_go(file, self._clock.now_us())
+            self._is_dirty = True
+
+    def judge_losses(self) -> None:
+        """Write to the ledger what was seen, is gone, and is nowhere else: not in the store, not in a copy.
+
+        Raises:
+            StoreUnavailable: not judged; try again.
+            StateUnavailable: the ledger could not be written.
+        """
+        for entry in self.files.to_judge(self._clock.now_us()):
+            copies = self.files.copies_of(entry)
+            if any(not copy.is_settled for copy in copies):
+                continue  # it may still turn out to have all of it
+            self.settle()
+            stored_end = self._store.stored_end(entry.fingerprint) if entry.fingerprint is not None else None
+            lost = lost_of(entry, [copy.entry() for copy in copies] + self.files.gone, stored_end)
+            if lost is not None:
+                self._write_losses([Loss(entry.path, entry.fingerprint or 0, *lost, "deleted or rewritten unread")])
+            self.files.judged(entry)
+            self._is_dirty = True
+
+    def _write_losses(self, losses: Sequence[Loss]) -> None:
+        try:
+            self._ledger.write(losses, self._clock.now_us())
+        except OSError as error:
+            raise StateUnavailable(f"the loss ledger cannot be written: {error.strerror}") from error
+
+    # ---- shipping --------------------------------------------------------------------------------------------
+
+    def _ship(self) -> None:
+        """Close the batch, wait for the one under way, write its dead letters, and start its append."""
+        batch, self._batch = self._batch, OpenBatch()
+        self.settle()
+        self._write_rejects(batch.rejects)
+        prepared = batch.sorted()
+        self._under_way = (batch, self._executor.submit(self._append, prepared))
+
+    def _write_rejects(self, rejects: Sequence[Reject]) -> None:
+        if not rejects:
+            return
+        try:
+            self.counts.dead_letters += self._dead_letters.write(rejects, self._clock.now_us())
+        except OSError as error:
+            raise StateUnavailable(f"dead letters cannot be written: {error.strerror}") from error
+
+    def _append(self, batch: Batch) -> Receipt:
+        self._faults("before_append")
+        receipt = self._store.append(batch) if batch.records else Receipt(stored=0, duplicates=0)
+        self._faults("after_append")
+        return receipt
+
+    def settle(self) -> None:
+        """Wait for the batch under way; acknowledge its cursors.
+
+        Raises:
+            StoreUnavailable, StateUnavailable: nothing of it is acknowledged.
+        """
+        if self._under_way is None:
+            return
+        batch, future = self._under_way
+        self._under_way = None
+        try:
+            receipt = future.result()
+        except RecordRejected as error:
+            receipt = self._append_without_poison(batch.sorted().records, error)
+        self._acknowledge(batch, receipt)
+
+    def _append_without_poison(self, records: Sequence[Record], error: RecordRejected) -> Receipt:
+        """Bisect a refused batch until the poison stands alone: it is dead-lettered, the others are stored."""
+        if len(records) == 1:
+            self._write_rejects([self._refused(records[0], error)])
+            return Receipt(stored=0, duplicates=0)
+        at = len(records) // 2 if error.index is None else error.index
+        width = 0 if error.index is None else 1
+        parts = [records[:at], records[at : at + width], records[at + width :]]
+        receipts = [self._append_or_bisect(part) for part in parts if part]
+        return reduce(_sum, receipts)
+
+    def _append_or_bisect(self, records: Sequence[Record]) -> Receipt:
+        try:
+            return self._append(Batch(records))
+        except RecordRejected as error:
+            return self._append_without_poison(records, error)
+
+    def _refused(self, record: Record, error: RecordRejected) -> Reject:
+        """The dead letter of a record that the store refuses, with its raw bytes if they can still be read."""
+        raw = self.files.raw_line(record)
+        detail = str(error)
+        if raw is None or line_hash(hash_prefix(record.origin.fingerprint), record.offset, raw) != record.hash:
+            raw = raw or msgspec.json.encode(record.line)
+            detail += " (the line as it was understood; its bytes are longer, or gone)"
+        return Reject(
+            f"store_refused:{error.number}",
+            detail,
+            record.offset,
+            record.hash,
+            record.length,
+            record.origin,
+            raw,
+            record.own_us,
+        )
+
+    def _acknowledge(self, batch: OpenBatch, receipt: Receipt) -> None:
+        for stream, cursor in batch.cursors.items():
+            stream.acknowledge(cursor)
+        self.counts.read += batch.lines
+        self.counts.stored += receipt.stored
+        self.counts.duplicates += receipt.duplicates or 0
+        self.counts.expired += receipt.expired
+        self._is_dirty = True
+
+    # ---- the checkpoint --------------------------------------------------------------------------------------
+
+    def save(self) -> None:
+        """Mark the store, then save the checkpoint; a checkpoint that cannot be written is `checkpoint_trouble`.
+
+        Raises:
+            StoreUnavailable: the store could not be marked; the old checkpoint stands.
+        """
+        self._saved_at = self._clock.monotonic()
+        if not self._is_dirty:
+            return
+        self.settle()
+        self._faults("before_mark")
+        self._store.mark(self.store_seq + 1)
+        self.store_seq += 1
+        self._faults("after_mark")
+        self.save_unmarked()
+
+    def save_unmarked(self) -> None:
+        """Save what is known without the store, as in an outage: sizes seen, and what was acknowledged before."""
+        now_us = self._clock.now_us()
+        checkpoint = Checkpoint(
+            store_id=self.store_id, store_seq=self.store_seq, saved_us=now_us, files=self.files.entries(now_us)
+        )
+        try:
+            self._checkpoint_file.save(checkpoint)
+        except OSError as error:
+            self.checkpoint_trouble = f"the checkpoint cannot be written: {error.strerror}"
+            return
+        self.checkpoint_trouble = None
+        self._is_dirty = False
+
+
+def _folds(parsed: Parsed, block: Block) -> bool:
+    return parsed.consumed < len(block.data) or any(record.flags & Flag.FOLDED for record in parsed.records)
+
+
+def _sum(a: Receipt, b: Receipt) -> Receipt:
+    duplicates = None if a.duplicates is None or b.duplicates is None else a.duplicates + b.duplicates
+    return Receipt(stored=a.stored + b.stored, duplicates=duplicates, expired=a.expired + b.expired)

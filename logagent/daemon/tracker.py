@@ -1,0 +1,136 @@
+"""Which file is it, where to go on, when to let go, what is lost: the decisions. Pure: no I/O, no clock.
+
+Inode numbers alone are worthless and names change hands; what counts is the identity the kernel gives one
+incarnation, the fingerprint of its content and the marker before an offset.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from logagent.daemon.checkpoint import FileEntry
+from logagent.daemon.identity import FirstLine, Identity
+from logagent.formats.fingerprint import untimed_fingerprint
+from logagent.formats.lines import script_name_of
+
+UNLINKED_QUIET_S: Final = 5.0
+"""A deleted file is let go after this much quiet: a process that still has it open may go on writing."""
+
+ACTIVE_S: Final = 600.0
+"""A file that grew this recently is looked at every two seconds and kept open."""
+
+LOSS_GRACE_S: Final = 10.0
+"""A file found gone may turn up under another name, or as a copy: judged after this and two full looks."""
+
+KEEP_GONE_US: Final = 7 * 86_400 * 1_000_000
+MAX_GONE: Final = 100_000
+
+
+def fingerprint_of(first: FirstLine, identity: Identity, path: bytes, host: str, rewrites: int) -> int:
+    """The fingerprint of a file with that first line: of content alone where the line has its own time."""
+    if first.is_timed:
+        return first.content_hash
+    stem = script_name_of(os.fsdecode(path))
+    return untimed_fingerprint(first.content_hash, host, stem, identity.birth, rewrites)
+
+
+def latest_of(identity: Identity, entries: Iterable[FileEntry]) -> FileEntry | None:
+    """The entry of this very incarnation; where it was rewritten, of its latest content."""
+    own = [entry for entry in entries if entry.identity == identity]
+    return max(own, key=lambda entry: entry.rewrites, default=None)
+
+
+def twins_of(first: FirstLine, path: bytes, *, is_packed: bool, entries: Iterable[FileEntry]) -> list[FileEntry]:
+    """The entries of other files whose place this one may take, furthest first; the caller checks their markers.
+
+    A packed twin, or (without own times) a copy made by a rotation, goes on where its original was. Any other file is
+    read from its start, since keys make that harmless.
+    """
+    fitting = [
+        entry
+        for entry in entries
+        if entry.fingerprint is not None and entry.content_hash == first.content_hash and entry.cursor.offset > 0
+    ]
+    if first.is_timed:
+        fitting = fitting if is_packed else []
+    else:
+        fitting = [entry for entry in fitting if not entry.claimed and _is_rotation_of(path, entry.path)]
+    return sorted(fitting, key=lambda entry: -entry.cursor.offset)
+
+
+def _is_rotation_of(path: bytes, original: str) -> bool:
+    here = printable(path)
+    same_directory = os.path.dirname(here) == os.path.dirname(original)
+    return same_directory and here != original and script_name_of(here) == script_name_of(original)
+
+
+class LettingGo(msgspec.Struct, frozen=True):
+    """What is known of a file that may be over; times in seconds."""
+
+    is_unlinked: bool
+    is_replaced: bool
+    """It was renamed, and another file has its former name."""
+    is_finished: bool
+    """A packed file, unpacked to its trailer."""
+    is_read_to_end: bool
+    quiet_s: float
+
+    @property
+    def is_over(self) -> bool:
+        """It will not be written to any more, as far as one can know."""
+        return self.is_finished or self.is_unlinked or self.is_replaced
+
+
+def is_quiet_enough(file: LettingGo, close_after_s: float) -> bool:
+    """True once a file that is over has not grown for long enough: a process may still have it open."""
+    if file.is_finished:
+        return True
+    return file.quiet_s >= (min(UNLINKED_QUIET_S, close_after_s) if file.is_unlinked else close_after_s)
+
+
+def may_let_go(file: LettingGo, close_after_s: float) -> bool:
+    """True once a file is over, quiet, and read to its end; never by a timer alone."""
+    return file.is_over and file.is_read_to_end and is_quiet_enough(file, close_after_s)
+
+
+class Loss(msgspec.Struct, frozen=True):
+    """Bytes that cannot be had any more: `to_offset` is None where nobody knows how many."""
+
+    path: str
+    fingerprint: int
+    from_offset: int
+    to_offset: int | None
+    reason: str
+
+
+def lost_of(entry: FileEntry, others: Iterable[FileEntry], stored_end: int | None) -> tuple[int, int | None] | None:
+    """The byte range that nothing holds any more: not this file's entry, no other of its content, not the store.
+
+    Of a packed file nobody knows how far it would have gone: `None` for the end, unless its content was read whole.
+    """
+    same = [other for other in others if other.fingerprint == entry.fingerprint and other is not entry]
+    reached = max([entry.cursor.offset, stored_end or 0, *(other.cursor.offset for other in same)])
+    if entry.compression:
+        is_whole = any(other.unread_bytes == 0 for other in same)
+        return None if is_whole or entry.is_finished else (reached, None)
+    return (reached, entry.size) if reached < entry.size else None
+
+
+def worth_keeping(gone: Iterable[FileEntry], present: set[int], now_us: int) -> list[FileEntry]:
+    """The entries of files let go that stay: while their content is there, and seven days; the newest 100,000."""
+    kept = [
+        entry
+        for entry in gone
+        if entry.fingerprint in present or entry.gone_us is None or now_us - entry.gone_us < KEEP_GONE_US
+    ]
+    kept.sort(key=lambda entry: entry.gone_us or 0)
+    return kept[-MAX_GONE:]
+
+
+def printable(path: bytes) -> str:
+    """A path for people and documents: bytes that are not text are shown with backslashes."""
+    return path.decode("utf-8", "backslashreplace")
