@@ -150,6 +150,25 @@ class Page(Sequence[Item]):
     def __repr__(self) -> str:
         return f"<Page of {len(self)} {self.kind} items, total {self.total.value}, next {self.next!r}>"
 
+    def with_hints(self, hints: Sequence[str]) -> Page:
+        """The same page with other hints."""
+        return self._changed(self.kind, hints)
+
+    def of_kind(self, kind: str) -> Page:
+        """The same page, shown another way."""
+        return self._changed(kind, self.hints)
+
+    def _changed(self, kind: str, hints: Sequence[str]) -> Page:
+        return Page(
+            kind,
+            self.items,
+            total=self.total,
+            next=self.next,
+            truncated=self.truncated,
+            window=self.window,
+            hints=hints,
+        )
+
     def envelope(self) -> dict[str, Any]:
         """Everything but the items, as the metadata line has it."""
         return {

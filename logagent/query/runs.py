@@ -195,7 +195,6 @@ def overview(reader: Reader, status: Status | None, now_us: int) -> Page:
         "recent_runs": [run_item(each) for each in recent],
         "failed_runs": [run_item(each) for each in failed],
         "daemon": daemon_document(status, now_us),
-        "store": reader.url,
     }
     return Page("overview", [item], total=Total(1, True), hints=_overview_hints(failed))
 

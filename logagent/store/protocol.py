@@ -205,6 +205,35 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     last_us: int | None
 
 
+class TallyBy(StrEnum):
+    """What events can be counted by. HOUR and DAY are UTC, as `2026-11-22T14` and `2026-11-22`."""
+
+    LEVEL = "level"
+    SCRIPT = "script"
+    RUN = "run"
+    FUNCTION = "function"
+    FILE = "file"
+    HOST = "host"
+    HOUR = "hour"
+    DAY = "day"
+
+
+class Tally(msgspec.Struct, frozen=True):
+    """How many events have that value; "" where they have none. `first_us`, `last_us`: their first and last."""
+
+    value: str
+    count: int
+    first_us: int
+    last_us: int
+
+
+class Arrivals(msgspec.Struct, frozen=True):
+    """Events in the order in which they were stored; `mark` is where the next look goes on."""
+
+    records: Sequence[Record]
+    mark: str
+
+
 class Rows(msgspec.Struct, frozen=True):
     """Answer of a free query; `truncated` says that the row cap came first."""
 
@@ -242,6 +271,21 @@ class Reader(Protocol):
 
     def count(self, selection: Selection, cap: int = 10_000) -> Total:
         """How many log events the selection holds, counted up to `cap` (direction and `after` do not matter)."""
+        ...
+
+    def tally(self, selection: Selection, by: TallyBy, limit: int = 50) -> Sequence[Tally]:
+        """Events of the selection counted by one thing: the most frequent first, HOUR and DAY the newest first.
+
+        Exact, except that only `limit` values come back; direction and `after` do not matter.
+        """
+        ...
+
+    def arrivals(self, selection: Selection, mark: str | None, limit: int) -> Arrivals:
+        """Up to `limit` log events of the selection that were stored since `mark`, in order of arrival.
+
+        Without a mark none, and the mark of now. An event that is old when it is stored arrives all the same;
+        none comes twice. Direction and `after` do not matter.
+        """
         ...
 
     def events_by_hash(self, low: int, high: int, limit: int = 5) -> list[Record]:

@@ -1,0 +1,33 @@
+"""Questions and answers: `AgentLogManager` for Python, `logagent-query` for the command line.
+
+In come a store (read-only) and a question, out comes a page: items, how many there are, what was cut and how
+to get it. Nothing here writes to a store, and reading logs nothing. A question that cannot be answered is an
+error of `logagent.errors`, never an empty page.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from logagent.query.agent import AgentLogManager, SyncAgentLogManager, get_log_manager, get_sync_log_manager
+    from logagent.query.item import Item, Page
+
+__all__ = [
+    "AgentLogManager",
+    "Item",
+    "Page",
+    "SyncAgentLogManager",
+    "get_log_manager",
+    "get_sync_log_manager",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use: the command line starts without asyncio and the store."""
+    from importlib import import_module
+
+    if name not in __all__:
+        raise AttributeError(f"module 'logagent.query' has no attribute {name!r}")
+    home = "item" if name in ("Item", "Page") else "agent"
+    return getattr(import_module(f"logagent.query.{home}"), name)

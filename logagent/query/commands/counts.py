@@ -1,0 +1,58 @@
+"""Commands that count: stats, fields."""
+
+from __future__ import annotations
+
+import click
+
+from logagent.query import counts
+from logagent.query.commands.options import filtering, reading, window, words
+from logagent.query.commands.session import Session
+from logagent.query.comparison import level_number
+from logagent.query.events import filters
+from logagent.store.selection import Condition
+
+
+@click.command()
+@words("[QUERY]...")
+@click.option("--by", default="level", show_default=True, help="level, script, run, function, file, host, hour, day.")
+@click.option("-n", "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Most values.")
+@filtering
+@window
+@reading
+def stats(
+    session: Session,
+    *,
+    by: str,
+    limit: int,
+    run: str | None,
+    script: str | None,
+    level: str | None,
+    since: str | None,
+    until: str | None,
+) -> None:
+    """Counts of matching events by level, script, run, function, hour ..."""
+    where = _where(session, run, script, level)
+    session.answer(counts.stats(session.reader, by, where, session.window(since, until), limit))
+
+
+@click.command()
+@words("[QUERY]...")
+@filtering
+@window
+@reading
+def fields(
+    session: Session,
+    *,
+    run: str | None,
+    script: str | None,
+    level: str | None,
+    since: str | None,
+    until: str | None,
+) -> None:
+    """Which fields matching events have, and their commonest values."""
+    where = _where(session, run, script, level)
+    session.answer(counts.fields(session.reader, where, session.window(since, until)))
+
+
+def _where(session: Session, run: str | None, script: str | None, level: str | None) -> Condition:
+    return filters(session.text(), run=run, script=script, level_no=level_number(level) if level else None)

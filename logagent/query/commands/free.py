@@ -1,0 +1,39 @@
+"""Commands for free questions: sql, aql, schema."""
+
+from __future__ import annotations
+
+import click
+
+from logagent.query import free
+from logagent.query.commands.options import reading, words
+from logagent.query.commands.session import Session
+
+
+@click.command()
+@words("'SELECT ...'")
+@click.option("-p", "--param", multiple=True, metavar="VALUE", help="For each ? in turn; repeat it.")
+@click.option("-n", "--limit", type=click.IntRange(1, 100_000), default=1_000, show_default=True, help="Most rows.")
+@click.option("--timeout", type=click.FloatRange(0.1, 600), default=5.0, show_default=True, help="Seconds.")
+@reading
+def sql(session: Session, *, param: tuple[str, ...], limit: int, timeout: float) -> int:
+    """Ask an SQLite store in SQL, read-only (tables: logagent-query schema). Exit 5 if rows were cut."""
+    page = free.sql(session.reader, session.text(), param, max_rows=limit, timeout_s=timeout)
+    session.answer(page)
+    return 5 if page.truncated else 0
+
+
+@click.command()
+@words("'FOR ...'")
+@reading
+def aql(session: Session) -> None:
+    """Ask an ArangoDB store in AQL, read-only."""
+    session.answer(free.aql(session.reader, session.text()))
+
+
+@click.command()
+@words("[TABLE]")
+@reading
+def schema(session: Session) -> None:
+    """The tables and columns that sql can ask."""
+    table = session.one_word("table") if session.words else None
+    session.answer(free.schema(session.reader, table))

@@ -1,0 +1,208 @@
+"""A command's session: the source it reads, the form it answers in, and how the answer leaves the process."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, Final, Literal
+
+from logagent.errors import BadQuery, NotFound
+from logagent.formats.status import Status
+from logagent.query.freshness import STATUS_FILE, daemon_document, read_status
+from logagent.query.item import Page, Window
+from logagent.query.render.compact import DEFAULT_TOKENS, Ways, compact
+from logagent.query.render.escape import json_text
+from logagent.query.sources import Place, find_place, open_source
+from logagent.query.window import resolve_window
+from logagent.query.wording import command, with_source
+from logagent.store.protocol import Reader
+
+Form = Literal["table", "jsonl", "json", "compact", "csv"]
+FORMS: Final[tuple[Form, ...]] = ("table", "jsonl", "json", "compact", "csv")
+_LOG_FILES: Final = (".jsonl", ".jsonl.gz", ".jsonl.bz2", ".jsonl.xz", ".ndjson")
+
+
+class Session:
+    """One command's source and output. `words` are its arguments without a log file among them."""
+
+    def __init__(
+        self,
+        words: Sequence[str],
+        *,
+        output: str | None,
+        max_tokens: int | None,
+        store: str | None,
+        state_dir: str | None,
+        typed: Sequence[str],
+        name: str,
+    ) -> None:
+        self.words, file = _without_file(words)
+        if file and store:
+            raise BadQuery(f"both --store {store} and the file {file}: name one source")
+        self.form = _form(output)
+        self.max_tokens = max_tokens or DEFAULT_TOKENS
+        self._store = file or store
+        self._state_dir = state_dir
+        self._typed = list(typed)
+        self._name = name
+        self.now = datetime.now(UTC)
+
+    @cached_property
+    def place(self) -> Place:
+        """Where the answer comes from."""
+        return find_place(self._store, self._state_dir)
+
+    @cached_property
+    def reader(self) -> Reader:
+        """The source, opened on first use."""
+        return open_source(self.place.url)
+
+    @cached_property
+    def status(self) -> Status | None:
+        """The daemon's status, if one reports in the state directory."""
+        return read_status(os.path.join(self.place.state_dir, STATUS_FILE))
+
+    @property
+    def now_us(self) -> int:
+        """The command's one idea of now, in microseconds."""
+        return int(self.now.timestamp() * 1_000_000)
+
+    def close(self) -> None:
+        """Let go of the source, if it was opened."""
+        if "reader" in self.__dict__:
+            self.reader.close()
+
+    def window(self, since: str | None, until: str | None) -> Window:
+        """The window between two times as typed."""
+        return resolve_window(since, until, self.now)
+
+    def text(self) -> str:
+        """The arguments as one query text."""
+        return " ".join(self.words)
+
+    def one_word(self, what: str) -> str:
+        """The command's only argument.
+
+        Raises:
+            BadQuery: none or several were given.
+        """
+        if len(self.words) != 1:
+            raise BadQuery(f"{self._name} takes one {what}, not {len(self.words)}")
+        return self.words[0]
+
+    def answer(self, page: Page) -> None:
+        """Write the page in the form asked for; its hints ask the same source."""
+        if not page.items and self._store is None:
+            page = page.with_hints([*page.hints, str(daemon_document(self.status, self.now_us)["says"])])
+        page = page.with_hints([with_source(hint, self._source) for hint in page.hints])
+        match self.form:
+            case "json":
+                write(json_text(page.to_dict()) + "\n")
+            case "jsonl":
+                self.stream_json(page)
+                note(json_text(page.envelope()))
+            case "compact":
+                write(compact(page, self.max_tokens, self._ways(page)))
+            case "csv":
+                from logagent.query.render.delimited import csv_page
+
+                write(csv_page(page))
+                note(json_text(page.envelope()))
+            case "table":
+                self._show(page)
+
+    def stream_json(self, items: Iterable[Any]) -> int:
+        """A JSON line for each item as it comes; returns how many."""
+        count = 0
+        for count, item in enumerate(items, 1):  # noqa: B007 - the count outlives the loop
+            write(json_text(item.to_dict() if hasattr(item, "to_dict") else item) + "\n")
+        return count
+
+    @property
+    def _source(self) -> tuple[str, ...]:
+        given = (("--store", self._store), ("--state-dir", self._state_dir))
+        return tuple(word for name, value in given if value for word in (name, value))
+
+    def _ways(self, page: Page) -> Ways:
+        following = self._again("--next", page.next) if page.next else None
+        return Ways(next=following, more=self._again("-o", "json"))
+
+    def _again(self, option: str, value: str) -> str:
+        """This very command with one option set another way."""
+        words = _without_option(self._typed, option)
+        at = words.index(self._name) + 1 if self._name in words else 0
+        return command(*words[:at], option, value, *words[at:])
+
+    def _show(self, page: Page) -> None:
+        from logagent.query.render.table import plain_table, rich_table
+
+        if not sys.stdout.isatty():
+            write(plain_table(page))
+            return
+        columns, rows = shutil.get_terminal_size()
+        text = plain_table(page) if "NO_COLOR" in os.environ else rich_table(page, columns)
+        if text.count("\n") < rows:
+            write(text)
+            return
+        import click
+
+        click.echo_via_pager(text, color=True)
+
+
+def _without_file(words: Sequence[str]) -> tuple[list[str], str | None]:
+    """The words, and the log file among them."""
+    files = [word for word in words if word.endswith(_LOG_FILES)]
+    if len(files) > 1:
+        raise BadQuery(f"one log file at a time, not {', '.join(files)}")
+    if files and not os.path.isfile(files[0]):
+        raise NotFound(f"no file {files[0]!r}; to search for that text, quote it: '\"{files[0]}\"'")
+    return [word for word in words if word not in files], files[0] if files else None
+
+
+def _form(output: str | None) -> Form:
+    if output is None:
+        return "table" if sys.stdout.isatty() else "jsonl"
+    for form in FORMS:
+        if output == form:
+            return form
+    raise BadQuery(f"no output form {output!r}; there are {', '.join(FORMS)}")
+
+
+_SPELLINGS: Final = {"-o": ("-o", "--output"), "--next": ("--next",)}
+
+
+def _without_option(typed: Sequence[str], option: str) -> list[str]:
+    """The arguments less one option with its value."""
+    names = _SPELLINGS[option]
+    kept: list[str] = []
+    words = iter(typed)
+    for word in words:
+        if word == "--":
+            return [*kept, word, *words]
+        if word in names:
+            next(words, None)
+        elif not word.startswith(tuple(name + "=" for name in names)):
+            kept.append(word)
+    return kept
+
+
+def write(text: str) -> None:
+    """Data, to stdout."""
+    sys.stdout.write(text)
+
+
+def note(text: str) -> None:
+    """The one line of metadata, to stderr, behind all data."""
+    sys.stdout.flush()
+    sys.stderr.write(text + "\n")
+
+
+def wait(seconds: float) -> None:
+    """Pause between two looks at the store."""
+    sys.stdout.flush()
+    time.sleep(seconds)

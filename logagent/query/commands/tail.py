@@ -1,0 +1,71 @@
+"""The command `tail`: follows new events, or one run until it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import click
+
+from logagent.errors import BadQuery
+from logagent.formats.fold import RUNNING, SUCCESS, UNKNOWN
+from logagent.query import events
+from logagent.query.commands.options import filtering, reading, words
+from logagent.query.commands.session import Session, note, wait, write
+from logagent.query.comparison import level_number
+from logagent.query.documents import event_item
+from logagent.query.following import Following
+from logagent.query.references import RunNames, run_id_of
+from logagent.query.render.escape import json_text
+from logagent.query.render.lines import event_line
+
+_POLL_S = 0.5
+_LONGEST = 2_000
+
+
+@click.command()
+@words("[QUERY]...")
+@filtering
+@click.option(
+    "-n", "--lines", type=click.IntRange(0, 10_000), default=10, show_default=True, help="Events to begin with."
+)
+@click.option("--until-end", is_flag=True, help="With --run: stop at its end; exit 0 if it succeeded, else 1.")
+@reading
+def tail(
+    session: Session, *, run: str | None, script: str | None, level: str | None, lines: int, until_end: bool
+) -> int:
+    """Follow new events as they are stored, or a run until it ends.
+
+    An event shows at most a second after it was stored, also one that is older than what was shown before.
+    """
+    if until_end and run is None:
+        raise BadQuery("--until-end needs --run: whose end?")
+    show = _printer(session)
+    execution_id = run_id_of(session.reader, run) if run else None
+    where = events.filters(
+        session.text(), run=execution_id, script=script, level_no=level_number(level) if level else None
+    )
+    following = Following(session.reader, RunNames(session.reader).in_condition(where))
+    for record in following.begin(lines):
+        show(event_item(record))
+    while True:
+        status = _status(session, execution_id) if until_end and execution_id else RUNNING
+        # The status is read before the events: those of an ended run are all there to be seen.
+        for record in following.more():
+            show(event_item(record))
+        if status not in (RUNNING, UNKNOWN):
+            note(json_text({"run": execution_id, "status": status}))
+            return 0 if status == SUCCESS else 1
+        wait(_POLL_S)
+
+
+def _status(session: Session, execution_id: str) -> str:
+    found = session.reader.run(execution_id)
+    return found.run.status if found else UNKNOWN
+
+
+def _printer(session: Session) -> Callable[[dict[str, object]], None]:
+    if session.form in ("json", "jsonl"):
+        return lambda event: write(json_text(event) + "\n")
+    if session.form == "csv":
+        raise BadQuery("tail has no csv; use -o jsonl, compact or table")
+    return lambda event: write(event_line(event, _LONGEST) + "\n")

@@ -1,0 +1,74 @@
+"""Sources: where a question's answer comes from, a store or a bare log file, opened for reading."""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+import msgspec
+
+from logagent.errors import NotFound, StoreUnavailable
+from logagent.settings import load_settings, parse_store_url, resolve_store_url
+from logagent.settings.addresses import SqliteAddress
+from logagent.store import open_reader
+from logagent.store.protocol import Reader
+
+_SQLITE_HEAD: Final = b"SQLite format 3\0"
+
+
+class NoStore(StoreUnavailable):
+    """There is no store yet: nothing was ever stored here."""
+
+    code = "no_store"
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where to read: the store's URL or a file's path, and the daemon's state directory."""
+
+    url: str
+    state_dir: str
+
+
+def find_place(store: str | None, state_dir: str | None) -> Place:
+    """Where flags and settings say that the store is; a bare file's path stays one.
+
+    Raises:
+        ConfigError: a setting cannot be used.
+    """
+    is_url = store is not None and "://" in store
+    settings = load_settings(flags={"store": store if is_url else None, "state_dir": state_dir})
+    url = store if store and not is_url else resolve_store_url(settings)
+    return Place(url, settings.state_dir)
+
+
+def open_source(url: str) -> Reader:
+    """A reader over the store, or over the log file, that `url` names.
+
+    Raises:
+        NoStore: there is none there.
+        NotFound: no such file.
+        StoreUnavailable, StoreTooNew: it cannot be read (by this program).
+    """
+    if "://" in url:
+        return _open_store(url)
+    if not os.path.isfile(url):
+        raise NotFound(f"no file {url!r}; a store is named by a URL, as in sqlite:///logs.db")
+    with open(url, "rb") as file:
+        is_sqlite = file.read(len(_SQLITE_HEAD)) == _SQLITE_HEAD
+    if is_sqlite:
+        return _open_store(SqliteAddress(os.path.abspath(url)).url)
+    from logagent.query.bare_files import open_log_file
+
+    return open_log_file(url)
+
+
+def _open_store(url: str) -> Reader:
+    address = parse_store_url(url)
+    if isinstance(address, SqliteAddress) and not os.path.exists(address.path):
+        said = f"no store at {address.path}: nothing was ever stored there; start the daemon, or name a store"
+        raise NoStore(said, hint="logagent run --watch logs")
+    return open_reader(url)
