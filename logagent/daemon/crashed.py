@@ -31,7 +31,7 @@ class CrashedRuns:
     """
 
     def __init__(self, here: Here, is_alive: Callable[[int, int], bool | None]) -> None:
-        self._here = here
+        self.here = here
         self._is_alive = is_alive
         self._gone_since: dict[str, float] = {}
 
@@ -46,7 +46,7 @@ class CrashedRuns:
         ]
 
     def _is_gone(self, run: OpenRun) -> bool:
-        here = self._here
+        here = self.here
         if None in (here.boot_id, here.pid_namespace, run.pid, run.process_start):
             return False
         if (run.hostname, run.boot_id) != (here.hostname, here.boot_id):

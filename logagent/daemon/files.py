@@ -516,6 +516,12 @@ class Files:
         """The files there are now with the same content."""
         return [file for file in self if file.stream is not None and file.stream.fingerprint == entry.fingerprint]
 
+    def is_read_to_end(self, fingerprint: int) -> bool:
+        """True if every file there is with that content is read and acknowledged to its end."""
+        return all(
+            file.is_settled for file in self if file.stream is not None and file.stream.fingerprint == fingerprint
+        )
+
     def raw_line(self, record: Record) -> bytes | None:
         """The record's bytes on disk, if its file is still followed and can be read."""
         for file in self:

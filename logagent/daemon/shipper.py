@@ -23,7 +23,7 @@ from logagent.daemon.losses import LossLedger
 from logagent.daemon.stream import Block, Hole, LongLine, Rewritten, Stream
 from logagent.daemon.tail import Tail
 from logagent.daemon.tracker import Loss, lost_of
-from logagent.errors import RecordRejected, StateUnavailable
+from logagent.errors import RecordRejected, StateUnavailable, StoreUnavailable
 from logagent.formats.key import hash_prefix, line_hash
 from logagent.formats.lines import Parsed, parse_block, parse_cut, parse_unterminated
 from logagent.formats.record import Flag, Record, Reject
@@ -76,7 +76,8 @@ class Shipper:
 
     Attributes:
         store_seq: of the last checkpoint that was saved.
-        is_loaded: the store was prepared and agrees with the checkpoint.
+        rereads: why files were read again from their start, a sentence each.
+        deadline: when (monotonic) to stop waiting for the store; None while the daemon is not stopping.
         checkpoint_trouble: why the checkpoint could not be saved the last time, or None.
     """
 
@@ -111,20 +112,21 @@ class Shipper:
         self._executor = executor
         self._batch = OpenBatch()
         self._under_way: tuple[OpenBatch, Future[Receipt]] | None = None
+        self.deadline: float | None = None
         self._is_dirty = False
         self._saved_at = clock.monotonic()
 
     # ---- the turn --------------------------------------------------------------------------------------------
 
-    def turn(self, *, flush: bool = False) -> bool:
+    def turn(self, *, flush: bool = False, is_last: bool = False) -> bool:
         """Read, ship what is due, save; True if there may be more to do at once.
 
-        `flush` ships whatever was read, however little.
+        `flush` ships whatever was read, however little; `is_last` takes open records of several lines as they are.
 
         Raises:
             StoreUnavailable, StateUnavailable: call `forget` and try again later.
         """
-        has_backlog = self._pull()
+        has_backlog = self._pull(is_last=is_last)
         now = self._clock.monotonic()
         if self._batch.is_due(self._limits.batch, now, has_backlog=has_backlog) or (flush and self._batch):
             self._ship()
@@ -184,25 +186,25 @@ class Shipper:
 
     # ---- reading ---------------------------------------------------------------------------------------------
 
-    def _pull(self) -> bool:
+    def _pull(self, *, is_last: bool) -> bool:
         """Read a quantum of every file that has something new, until the batch is full; True if there is more."""
         self._faults("before_read")
         has_more = False
         for file in self.files.busy():
             if self._batch.is_full(self._limits.batch):
                 return True
-            has_more |= self._read_file(file)
+            has_more |= self._read_file(file, is_last=is_last)
         self._faults("after_read")
         return has_more
 
-    def _read_file(self, file: File) -> bool:
+    def _read_file(self, file: File, *, is_last: bool) -> bool:
         """One file's turn; True if it has more to read."""
         now = self._clock.monotonic()
         tail = self.files.opened(file)
         if tail is None:
             return False
         try:
-            has_more = self._read_quantum(file, tail, now)
+            has_more = self._read_quantum(file, tail, now, is_last=is_last)
         except OSError as error:
             file.trouble = error.strerror or type(error).__name__
             return False
@@ -218,12 +220,12 @@ class Shipper:
             return False
         return file.stream is None or file.stream.is_exhausted
 
-    def _read_quantum(self, file: File, tail: Tail, now: float) -> bool:
+    def _read_quantum(self, file: File, tail: Tail, now: float, *, is_last: bool) -> bool:
         is_over = self.files.is_leaving(file) and self.files.is_quiet(file, now)
         stream = self.files.identify(file, is_over=is_over)
         if stream is None:
             return False
-        is_final = now - file.grown_at >= FOLD_QUIET_S or tail.is_finished
+        is_final = is_last or now - file.grown_at >= FOLD_QUIET_S or tail.is_finished
         if stream.is_held and is_final:
             stream.look_again()
         end = stream.read.offset + self._limits.quantum_bytes
@@ -409,10 +411,18 @@ class Shipper:
         batch, future = self._under_way
         self._under_way = None
         try:
-            receipt = future.result()
+            receipt = self._wait_for(future)
         except RecordRejected as error:
             receipt = self._append_without_poison(batch.sorted().records, error)
         self._acknowledge(batch, receipt)
+
+    def _wait_for(self, future: Future[Receipt]) -> Receipt:
+        while True:
+            try:
+                return future.result(timeout=0.25)
+            except TimeoutError:
+                if self.deadline is not None and self._clock.monotonic() > self.deadline:
+                    raise StoreUnavailable("the store did not answer before the daemon had to stop") from None
 
     def _append_without_poison(self, records: Sequence[Record], error: RecordRejected) -> Receipt:
         """Bisect a refused batch until the poison stands alone: it is dead-lettered, the others are stored."""

@@ -49,8 +49,8 @@ class Wakeups(Protocol):
     trouble: str | None
     """Why wake-ups cannot be relied on, so that everything is swept often; None while they are healthy."""
 
-    def watch(self, directories: Iterable[bytes]) -> None:
-        """Watch exactly these directories from now on."""
+    def watch(self, directories: Iterable[bytes]) -> list[bytes]:
+        """Watch exactly these directories from now on; those that were not watched before."""
         ...
 
     def wait(self, timeout_s: float) -> Hint:
@@ -68,7 +68,8 @@ class Wakeups(Protocol):
 
 def open_wakeups(roots: Iterable[bytes]) -> Wakeups:
     """The best there is on this system."""
-    if sys.platform.startswith("linux"):
+    platform: str = sys.platform
+    if platform.startswith("linux"):
         with contextlib.suppress(OSError, AttributeError):
             return InotifyWakeups()
         return NoWakeups("no inotify instance is free: new lines are found by sweeping")
@@ -102,8 +103,9 @@ class NoWakeups:
         self._interrupt = _Interrupt()
         self._is_closed = False
 
-    def watch(self, directories: Iterable[bytes]) -> None:
+    def watch(self, directories: Iterable[bytes]) -> list[bytes]:  # noqa: ARG002
         """Nothing is watched."""
+        return []
 
     def wait(self, timeout_s: float) -> Hint:
         select.select([self._interrupt.reading], [], [], timeout_s)
@@ -135,14 +137,16 @@ class InotifyWakeups:
         self._poll.register(self._fd, select.POLLIN)
         self._poll.register(self._interrupt.reading, select.POLLIN)
 
-    def watch(self, directories: Iterable[bytes]) -> None:
+    def watch(self, directories: Iterable[bytes]) -> list[bytes]:
         wanted = set(directories)
         self.trouble = None
         for directory in set(self._watch_of) - wanted:
             self._libc.inotify_rm_watch(self._fd, self._watch_of[directory])
             self._forget(self._watch_of[directory])
-        for directory in wanted - set(self._watch_of):
+        new = wanted - set(self._watch_of)
+        for directory in new:
             self._add(directory)
+        return [directory for directory in new if directory in self._watch_of]
 
     def _add(self, directory: bytes) -> None:
         watch = self._libc.inotify_add_watch(self._fd, directory, ctypes.c_uint32(_MASK))
@@ -220,8 +224,9 @@ class WatchfilesWakeups:
                 self.trouble = f"watching for changes fails ({error}): new lines are found by sweeping"
             self._stop.wait(5.0)
 
-    def watch(self, directories: Iterable[bytes]) -> None:
+    def watch(self, directories: Iterable[bytes]) -> list[bytes]:  # noqa: ARG002
         """The library watches the roots with all below them."""
+        return []
 
     def wait(self, timeout_s: float) -> Hint:
         select.select([self._interrupt.reading], [], [], timeout_s)

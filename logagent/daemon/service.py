@@ -1,0 +1,475 @@
+"""The daemon: the loop around turns, with its lock, its signals, its outages and its status.
+
+Everything that decides about bytes is in `shipper` and below; this module only says when.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, Literal, Protocol
+
+import msgspec
+
+from logagent.daemon.backoff import Backoff
+from logagent.daemon.checkpoint_file import CheckpointFile
+from logagent.daemon.crashed import CrashedRuns, Here
+from logagent.daemon.dead_letter import DEAD_LETTERS, DeadLetters
+from logagent.daemon.discovery import Discovery, Look
+from logagent.daemon.faults import Faults
+from logagent.daemon.files import File, Files, FollowRules
+from logagent.daemon.forecast import forecast_of
+from logagent.daemon.journal import Journal
+from logagent.daemon.lock import StateLock
+from logagent.daemon.losses import LEDGER, LossLedger
+from logagent.daemon.processes import is_alive
+from logagent.daemon.report import status_of, without_times, write_status
+from logagent.daemon.shipper import Clock, Shipper, ShipperLimits
+from logagent.daemon.tracker import Loss, printable
+from logagent.daemon.wakeups import NOTHING, Hint, Wakeups
+from logagent.errors import StateUnavailable, StoreUnavailable
+from logagent.formats.record import Reject
+from logagent.formats.status import DaemonState, Status, StoreStatus, Totals
+from logagent.formats.times import utc_text
+from logagent.store.protocol import Store
+
+TURN_EVERY_S: Final = 0.05
+"""Least time between turns without a backlog: a busy script wakes the daemon 20 times a second at most."""
+
+HOUSEKEEPING_EVERY_S: Final = 5.0
+STATUS_EVERY_S: Final = 1.0
+STATUS_AT_LEAST_EVERY_S: Final = 10.0
+OUTAGE_LOG_EVERY_S: Final = 60.0
+STOP_WITHIN_S: Final = 3.0
+
+
+class Log(Protocol):
+    """What the daemon says about itself; loguru's logger is one."""
+
+    def info(self, message: str, /) -> None: ...
+    def warning(self, message: str, /) -> None: ...
+    def error(self, message: str, /) -> None: ...
+
+
+class ServiceLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """How often and how much; units in the names."""
+
+    shipper: ShipperLimits = ShipperLimits()
+    sweep_interval_s: float = 2.0
+    idle_sweep_interval_s: float = 30.0
+    max_deleted_bytes: int = 1 << 30
+    max_dead_letter_bytes: int = 1 << 30
+    backoff_max_s: float = 30.0
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    def now_us(self) -> int:
+        return time.time_ns() // 1000
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+
+class Drained(msgspec.Struct, frozen=True):
+    """What a drain came to: done, or the store stayed away; and the files that still wait for their line's end."""
+
+    outcome: Literal["done", "store_down", "stopped"]
+    pending: list[tuple[str, int]]
+
+
+class Daemon:
+    """One daemon on one state directory."""
+
+    def __init__(
+        self,
+        state_dir: str,
+        discovery: Discovery,
+        wakeups: Wakeups,
+        store: Store,
+        rules: FollowRules,
+        *,
+        limits: ServiceLimits,
+        here: Here,
+        clock: Clock,
+        faults: Faults,
+        log: Log,
+        notify: Callable[[str], None],
+    ) -> None:
+        """Take the lock and load the checkpoint.
+
+        Raises:
+            StateLocked: another daemon has the state directory.
+            CheckpointTooNew: a newer logagent wrote the checkpoint.
+            OSError: the state directory cannot be used.
+        """
+        self._lock = StateLock(state_dir)
+        self._state_dir = state_dir
+        self._discovery = discovery
+        self._wakeups = wakeups
+        self._store = store
+        self._limits = limits
+        self._clock = clock
+        self._log = log
+        self._notify = notify
+        checkpoint_file = CheckpointFile(state_dir, faults)
+        checkpoint, self._checkpoint_damage = checkpoint_file.load()
+        ledger = LossLedger(Journal(f"{state_dir}/{LEDGER}"), faults)
+        self._ledger = ledger
+        self.files = Files(rules, checkpoint.files if checkpoint else (), is_first_start=checkpoint is None)
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self.shipper = Shipper(
+            self.files,
+            store,
+            DeadLetters(
+                Journal(f"{state_dir}/{DEAD_LETTERS}"),
+                faults,
+                overflow=self._letters_to_ledger,
+                max_bytes=limits.max_dead_letter_bytes,
+            ),
+            ledger,
+            checkpoint_file,
+            checkpoint,
+            limits=limits.shipper,
+            clock=clock,
+            faults=faults,
+            executor=self._executor,
+        )
+        self._crashed = CrashedRuns(here, is_alive)
+        self._backoff = Backoff(most_s=limits.backoff_max_s, random=random.random)
+        self._is_stopping = False
+        self._is_loaded = False
+        self._started_at = utc_text(clock.now_us())
+        now = clock.monotonic()
+        self._next_sweep = self._next_full_sweep = self._next_housekeeping = now
+        self._retry_at = now
+        self._outage_since: float | None = None
+        self._outage_began = ""
+        self._outage_logged_at = now
+        self._last_error: str | None = None
+        self._status: Status | None = None
+        self._status_at = float("-inf")
+        self._rate = 0.0
+        self._rate_at, self._rate_read, self._rate_lag = now, 0, 0
+        self._growth = 0.0
+
+    # ---- running -----------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Finish or abandon the turn, save, end; safe in a signal handler."""
+        self._is_stopping = True
+        self.shipper.deadline = self._clock.monotonic() + STOP_WITHIN_S
+        self._wakeups.interrupt()
+
+    def run(self) -> None:
+        """Ship until `stop`."""
+        self._log.info(f"logagent watches {self._roots()}; store {self._store.url}; state {self._state_dir}")
+        for damage in self._checkpoint_damage:
+            self._log.warning(damage)
+        hint = Hint(is_everything=True)
+        while not self._is_stopping:
+            began = self._clock.monotonic()
+            self.look(hint)
+            has_backlog = self.try_turn()
+            self._notify_state()
+            if not has_backlog:
+                time.sleep(max(TURN_EVERY_S - (self._clock.monotonic() - began), 0))
+            hint = self._wakeups.wait(0 if has_backlog else self._wait_s())
+        self._finish()
+
+    def drain(self, timeout_s: float, progress: Callable[[int, int], None]) -> Drained:
+        """Ship what is there now, rotated and compressed files included, and end.
+
+        `progress(done, total)` hears of it in bytes. Files that grow meanwhile are shipped up to the size seen first.
+        """
+        self.look(Hint(is_everything=True))
+        goals = {id(file): (file, file.size) for file in self.files}
+        total = sum(size for _file, size in goals.values())
+        while not self._is_stopping:
+            self.try_turn(flush=True, is_last=True)
+            waiting = [file for file, size in goals.values() if not self._is_drained(file, size)]
+            progress(total - sum(min(file.lag, total) for file in waiting), total)
+            if self._outage_since is not None:
+                if self._clock.monotonic() - self._outage_since > timeout_s:
+                    self._finish()
+                    return Drained("store_down", self._pending())
+                self._wakeups.wait(max(self._retry_at - self._clock.monotonic(), 0))
+            elif not waiting:
+                break
+            else:
+                self.files.refresh(self._clock.monotonic())
+        self._finish()
+        return Drained("stopped" if self._is_stopping else "done", self._pending())
+
+    def close(self) -> None:
+        """Free the lock, the descriptors and the store; safe to call twice."""
+        self._executor.shutdown(wait=self._outage_since is None, cancel_futures=True)
+        for file in list(self.files):
+            self.files.close(file)
+        self._wakeups.close()
+        self._store.close()
+        self._lock.release()
+
+    def _is_drained(self, file: File, size: int) -> bool:
+        """Read as far as it was at the start, but for what cannot be read."""
+        if file.trouble is not None:
+            return True
+        stream = file.stream
+        if stream is None:
+            return id(file) not in {id(busy) for busy in self.files.busy()}
+        if not file.compression and stream.acknowledged.offset >= size:
+            return True
+        return file.is_settled
+
+    def _pending(self) -> list[tuple[str, int]]:
+        pending = [
+            (printable(file.path), file.stream.pending_bytes if file.stream else file.size) for file in self.files
+        ]
+        return [(path, count) for path, count in pending if count]
+
+    def _roots(self) -> str:
+        return ", ".join(printable(root) for root in self._discovery.roots)
+
+    # ---- looking -------------------------------------------------------------------------------------------------
+
+    def look(self, hint: Hint = NOTHING) -> None:
+        """Take in what changed on disk: what wake-ups hint at, what is due for a sweep."""
+        now = self._clock.monotonic()
+        if hint.is_everything or now >= self._next_full_sweep:
+            self._next_full_sweep = now + self._limits.idle_sweep_interval_s
+            self._take(self._discovery.sweep())
+            self.files.refresh(now)
+            self.files.close_idle(now)
+            self._watch()
+        elif now >= self._next_sweep or hint.paths:
+            self._take(self._discovery.look_at(hint.paths))
+            self._take(self._discovery.glance())
+            self._watch()
+        if now >= self._next_sweep:
+            self._next_sweep = now + self._limits.sweep_interval_s
+            self.files.refresh(now)
+            if self._wakeups.trouble or self.files.unreadable:
+                self._next_full_sweep = self._next_sweep
+
+    def _take(self, look: Look) -> None:
+        self.files.take(look, self._clock.monotonic(), self._clock.now_us())
+
+    def _watch(self) -> None:
+        """Watch new directories, and look into them again: files may have come before the watch did."""
+        new = self._wakeups.watch(self._discovery.directories)
+        if new:
+            self._take(self._discovery.look_at(new))
+
+    def _wait_s(self) -> float:
+        """Seconds until anything is due."""
+        now = self._clock.monotonic()
+        if self._outage_since is not None:
+            return max(min(self._retry_at, self._next_sweep) - now, 0)
+        due = [self._next_sweep - now, self.shipper.next_due_s()]
+        return max(min(wait for wait in due if wait is not None), 0)
+
+    # ---- shipping, outages -----------------------------------------------------------------------------------------
+
+    def try_turn(self, *, flush: bool = False, is_last: bool = False) -> bool:
+        """One turn, unless the store is known to be away; True if there is more to do at once."""
+        now = self._clock.monotonic()
+        if self._outage_since is not None and now < self._retry_at:
+            self._in_outage(now)
+            return False
+        try:
+            if not self._is_loaded:
+                self._load()
+            has_backlog = self.shipper.turn(flush=flush, is_last=is_last)
+            self._keep_house(now)
+        except (StoreUnavailable, StateUnavailable) as error:
+            self._fail(error)
+            return False
+        if self._outage_since is not None:
+            self._recovered(now)
+        self._report()
+        return has_backlog
+
+    def _load(self) -> None:
+        before = len(self.shipper.rereads)
+        self.shipper.load()
+        self._is_loaded = True
+        for reason in self.shipper.rereads[before:]:
+            self._log.warning(reason)
+
+    def _fail(self, error: Exception) -> None:
+        """The store (or the state directory) is away: forget, wait, read again."""
+        now = self._clock.monotonic()
+        self.shipper.forget()
+        self._is_loaded = False
+        self._last_error = str(error)
+        self._retry_at = now + self._backoff.next_s()
+        if self._outage_since is None:
+            self._outage_since = self._outage_logged_at = now
+            self._outage_began = utc_text(self._clock.now_us())
+            self._log.error(f"outage: {error}; offsets stay, nothing is lost, trying again")
+        self._in_outage(now)
+
+    def _in_outage(self, now: float) -> None:
+        if now - self._outage_logged_at >= OUTAGE_LOG_EVERY_S and self._outage_since is not None:
+            self._outage_logged_at = now
+            self._log.error(f"outage for {now - self._outage_since:.0f} s: {self._last_error}")
+        if now >= self._next_housekeeping:
+            self._next_housekeeping = now + HOUSEKEEPING_EVERY_S
+            self._hold_budget()
+            self.shipper.save_unmarked()  # sizes seen count, should the files go before the store comes back
+        self._report()
+
+    def _recovered(self, now: float) -> None:
+        assert self._outage_since is not None
+        self._log.warning(f"outage over after {now - self._outage_since:.1f} s: shipping what waited")
+        self._outage_since = None
+        self._backoff.reset()
+
+    def _keep_house(self, now: float) -> None:
+        """Every few seconds: deleted files over their budget, losses, runs that crashed."""
+        if now < self._next_housekeeping:
+            return
+        self._next_housekeeping = now + HOUSEKEEPING_EVERY_S
+        self._hold_budget()
+        self.shipper.judge_losses()
+        self._find_crashed(now)
+
+    def _hold_budget(self) -> None:
+        for file in self.files.over_budget(self._limits.max_deleted_bytes):
+            self._log.error(f"{printable(file.path)} was deleted unread and is over max_deleted_bytes: given up")
+            self.files.give_up(file, self._clock.now_us())
+
+    def _find_crashed(self, now: float) -> None:
+        here = self._crashed.here
+        self.shipper.settle()
+        open_runs = self._store.open_runs(here.hostname)
+        crashed = self._crashed.find(open_runs, self.files.is_read_to_end, now)
+        if crashed:
+            self._store.mark_crashed(crashed, self._clock.now_us())
+            self._log.warning(f"crashed without an end: {', '.join(crashed)}")
+
+    def _letters_to_ledger(self, rejects: Sequence[Reject], now_us: int) -> None:
+        """The dead letters are full: say at least which bytes were not kept."""
+        losses = [
+            Loss(
+                reject.origin.file,
+                reject.origin.fingerprint,
+                reject.offset,
+                reject.offset + reject.length,
+                f"dead letters are full: {reject.reason}",
+            )
+            for reject in rejects
+        ]
+        self._ledger.write(losses, now_us)
+
+    def _finish(self) -> None:
+        """Ship what was read, save, say so; abandon it where the store does not answer in time."""
+        if self._outage_since is None and self._is_loaded:
+            try:
+                self.shipper.turn(flush=True)
+                self.shipper.save()
+            except (StoreUnavailable, StateUnavailable) as error:
+                self._log.warning(f"stopped without the last batch, it will be read again: {error}")
+        else:
+            self.shipper.save_unmarked()
+        self._status_at = float("-inf")
+        self._report()
+        self._log.info("stopped")
+
+    # ---- status ----------------------------------------------------------------------------------------------------
+
+    def _report(self) -> None:
+        """Write `status.json` on change, at most each second, at least every ten."""
+        now = self._clock.monotonic()
+        if now - self._status_at < STATUS_EVERY_S:
+            return
+        self._measure(now)
+        status = self.status()
+        is_news = self._status is None or without_times(status) != without_times(self._status)
+        if is_news or now - self._status_at >= STATUS_AT_LEAST_EVERY_S:
+            self._status_at = now
+            self._status = status
+            try:
+                write_status(self._state_dir, status)
+            except OSError:
+                return  # the checkpoint's trouble says it loudly; there is nowhere to write it
+
+    def _measure(self, now: float) -> None:
+        elapsed = now - self._rate_at
+        if elapsed < STATUS_EVERY_S:
+            return
+        read, lag = self.shipper.counts.read, sum(file.lag for file in self.files)
+        self._rate = (read - self._rate_read) / elapsed
+        self._growth = (lag - self._rate_lag) / elapsed
+        self._rate_at, self._rate_read, self._rate_lag = now, read, lag
+
+    def status(self) -> Status:
+        """How the daemon is now."""
+        counts = self.shipper.counts
+        lag = sum(file.lag for file in self.files)
+        is_reading = self._outage_since is None
+        return status_of(
+            self.files,
+            started_at=self._started_at,
+            updated_at=utc_text(self._clock.now_us()),
+            state=self._state(),
+            reasons=tuple(self._reasons()),
+            store=self._store_status(),
+            totals=Totals(
+                read=counts.read,
+                stored=counts.stored,
+                duplicates=counts.duplicates,
+                dead_letters=counts.dead_letters,
+                lost_bytes=self._ledger.lost_bytes,
+                skipped=sum(counts.skipped.values()),
+            ),
+            rate_lines_s=self._rate,
+            forecast=forecast_of(
+                lag_bytes=lag, growth_bytes_s=self._growth, free_bytes=self._free_bytes(), is_reading=is_reading
+            ),
+        )
+
+    def _state(self) -> DaemonState:
+        if self._outage_since is not None:
+            return "outage"
+        return "degraded" if any(self._troubles()) else "ok"
+
+    def _troubles(self) -> list[str]:
+        troubles = [f"{printable(path)}: {reason}" for path, reason in self.files.unreadable.items()]
+        in_trouble = [file for file in self.files if file.trouble]
+        troubles += [f"{printable(file.path)}: {file.trouble}" for file in in_trouble[:20]]
+        if len(in_trouble) > 20:
+            troubles.append(f"and {len(in_trouble) - 20} more files that cannot be read")
+        troubles += [trouble for trouble in (self.shipper.checkpoint_trouble, self._wakeups.trouble) if trouble]
+        return troubles
+
+    def _reasons(self) -> list[str]:
+        reasons = self._troubles()
+        if self._outage_since is not None:
+            reasons.insert(0, str(self._last_error))
+        return reasons + self._checkpoint_damage + self.shipper.rereads
+
+    def _store_status(self) -> StoreStatus:
+        is_away = self._outage_since is not None
+        return StoreStatus(
+            url=self._store.url,
+            id=self.shipper.store_id or None,
+            state="outage" if is_away else "ok",
+            since=self._outage_began if is_away else self._started_at,
+            last_error=self._last_error,
+        )
+
+    def _free_bytes(self) -> int | None:
+        try:
+            return shutil.disk_usage(self._discovery.roots[0]).free
+        except (OSError, IndexError):
+            return None
+
+    def _notify_state(self) -> None:
+        """Feed systemd's watchdog from the loop itself: a turn that hangs feeds nothing."""
+        counts = self.shipper.counts
+        self._notify(f"STATUS={self._state()}: {counts.stored} stored, {len(self.files)} files\nWATCHDOG=1")
