@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from logagent.formats.record import Line
+
+AnyLine = TypeVar("AnyLine", bound=Line)
 
 MAX_IDENTITY_BYTES: Final = 1024
 
@@ -32,7 +34,7 @@ IDENTITY_FIELDS: Final = frozenset(
 )
 
 
-def cut_identity(line: Line) -> tuple[Line, bool]:
+def cut_identity(line: AnyLine) -> tuple[AnyLine, bool]:
     """The line with its identity fields cut to `MAX_IDENTITY_BYTES`, and whether any was longer."""
     changed: dict[str, Any] = {}
     for name in IDENTITY_FIELDS.intersection(line.__struct_fields__):

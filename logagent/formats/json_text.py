@@ -36,12 +36,17 @@ def is_too_deep(content: bytes) -> bool:
 
 
 def parse_object(content: bytes) -> JsonObject | None:
-    """The JSON object that `content` is, or None. Of duplicate keys the last wins; NaN and Infinity become text."""
-    try:
-        found = msgspec.json.decode(content)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        found = _parse_leniently(content)
+    """The JSON object that `content` is, or None."""
+    found = parse_value(content)
     return found if isinstance(found, dict) else None
+
+
+def parse_value(content: bytes) -> Any:
+    """The value that `content` is, None if no JSON; of duplicate keys the last wins, NaN and Infinity become text."""
+    try:
+        return msgspec.json.decode(content)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _parse_leniently(content)
 
 
 def _parse_leniently(content: bytes) -> Any:

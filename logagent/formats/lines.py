@@ -46,13 +46,32 @@ def parse_block(
         stored_end: no record that begins before this byte goes on beyond it: the store has it up to there.
     """
     assembly = Assembly(context, state, now_us=now_us, stored_end=stored_end)
-    position = offset
-    for line in block.split(b"\n")[:-1]:
-        assembly.take_line(line, position)
-        position += len(line) + 1
+    lines = block.split(b"\n")
+    lines.pop()
+    is_utf8 = is_whole_utf8(block)
+    index, position = 0, offset
+    while index < len(lines):
+        taken = assembly.take_run(lines, index, position) if is_utf8 else 0
+        position += sum(map(len, lines[index : index + taken])) + taken
+        index += taken
+        if index < len(lines):
+            assembly.take_line(lines[index], position)
+            position += len(lines[index]) + 1
+            index += 1
     if final:
         assembly.close()
     return assembly.parsed(offset, offset + len(block))
+
+
+def is_whole_utf8(block: bytes) -> bool:
+    """True if every line of the block is UTF-8; raw JSON is passed through unread, so it is looked at here."""
+    if block.isascii():
+        return True
+    try:
+        block.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def parse_unterminated(rest: bytes, offset: int, context: FileContext, state: ParserState, *, now_us: int) -> Parsed:

@@ -7,17 +7,16 @@ process and thread names, module and logger name are not in our lines either.
 from __future__ import annotations
 
 from datetime import tzinfo
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from logagent.formats import foreign
-from logagent.formats.json_text import JsonObject, encode, parse_object, raw
-from logagent.formats.native import DECODE_ERRORS
+from logagent.formats.json_text import MAX_DEPTH, JsonObject, encode, is_too_deep, parse_object, raw
+from logagent.formats.native import DECODE_ERRORS, INT64_LIMIT
 from logagent.formats.reading import LOGURU, Reading
 from logagent.formats.record import EMPTY_OBJECT, UNKNOWN_EXECUTION, LogLine
-from logagent.formats.times import utc_text
-from logagent.formats.timestamps import any_us, text_us
+from logagent.formats.timestamps import any_us, canonical_text, text_us, zoned_us
 from logagent.formats.traceback_text import parse_traceback
 
 
@@ -62,15 +61,28 @@ class _Serialized(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
 
 DECODER: Final = msgspec.json.Decoder(_Serialized)
-_LIFTED: Final = ("execution_id", "script_name", "tags", "extra_data")
-_LIFTED_BYTES: Final = tuple(f'"{name}"'.encode() for name in _LIFTED)
-_INT64: Final = range(-(2**63), 2**63)
+_DECODE: Final = DECODER.decode
+_LIFTED_BYTES: Final = (b'"execution_id"', b'"script_name"', b'"tags"', b'"extra_data"')
 
 
 def is_serialized(fields: JsonObject) -> bool:
     """True for an object that has loguru's two parts, in whatever state."""
     record = fields.get("record")
     return isinstance(record, dict) and "text" in fields and "time" in record and "message" in record
+
+
+def read_good(raw_line: bytes) -> tuple[LogLine, int] | None:
+    """A raw line in perfect order and its own time; None for any other, which has to go the long way."""
+    try:
+        found = _DECODE(raw_line)
+    except DECODE_ERRORS:
+        return None
+    extra = bytes(found.record.extra)
+    own_us = zoned_us(found.record.time.repr)
+    if not own_us or (len(extra) >= 2 * MAX_DEPTH and is_too_deep(raw_line)):
+        return None
+    line = _line(found, extra, own_us)
+    return (line, own_us) if line is not None else None
 
 
 def read(content: bytes, naive: tzinfo) -> Reading | None:
@@ -84,69 +96,73 @@ def read(content: bytes, naive: tzinfo) -> Reading | None:
 
 def from_fields(fields: JsonObject, naive: tzinfo) -> Reading:
     """A serialized line, taken apart: what stands beside `text` and `record` is kept, and what is not as expected."""
-    beside = {name: value for name, value in fields.items() if name not in ("text", "record")}
+    record = fields["record"]
     try:
-        known = {"text": fields["text"], "record": _with_raw_extra(fields["record"])}
-        found = msgspec.convert(known, _Serialized)
-        reading = _reading(found, naive)
+        known = {"text": fields["text"], "record": {**record, "extra": raw(record.get("extra", {}))}}
+        reading = _reading(msgspec.convert(known, _Serialized), naive)
     except (msgspec.ValidationError, OverflowError):
         reading = None
     if reading is None:
         return foreign.from_fields(fields, naive)
+    beside = {name: value for name, value in fields.items() if name not in ("text", "record")}
     if beside and isinstance(reading.line, LogLine):
         extra = parse_object(bytes(reading.line.extra_data)) or {}
         reading.line = msgspec.structs.replace(reading.line, extra_data=raw({**beside, **extra}))
     return reading
 
 
-def _with_raw_extra(record: JsonObject) -> JsonObject:
-    return {**record, "extra": raw(record.get("extra", {}))}
-
-
 def _reading(found: _Serialized, naive: tzinfo) -> Reading | None:
+    time = found.record.time
+    own_us = text_us(time.repr, naive) or any_us(time.timestamp)
+    line = _line(found, bytes(found.record.extra), own_us)
+    return Reading(line, own_us, LOGURU) if line is not None else None
+
+
+def _line(found: _Serialized, extra: bytes, own_us: int) -> LogLine | None:
+    """The log line of a decoded record; None where a field is not what its name promises."""
     record = found.record
-    extra = bytes(record.extra)
-    numbers_fit = record.line in _INT64 and record.level.no in _INT64 and record.process.id in _INT64
-    if extra[:1] != b"{" or not numbers_fit:
+    number, level, pid = record.line, record.level, record.process.id
+    if extra[:1] != b"{" or not 0 <= number | level.no | pid < INT64_LIMIT:
         return None
-    own_us = text_us(record.time.repr, naive) or any_us(record.time.timestamp)
-    lifted: JsonObject = {}
+    execution_id, script_name = UNKNOWN_EXECUTION, ""
+    tags: tuple[str, ...] = ()
     if any(name in extra for name in _LIFTED_BYTES):
-        extra, lifted = _lift(extra)
-    line = LogLine(
-        timestamp=utc_text(own_us) if own_us else "",
-        execution_id=lifted.get("execution_id", UNKNOWN_EXECUTION),
-        script_name=lifted.get("script_name", ""),
-        pid=record.process.id,
-        level=record.level.name,
-        level_no=record.level.no,
+        extra, execution_id, script_name, tags = _lift(extra)
+    return LogLine(
+        timestamp=canonical_text(own_us) if own_us else "",
+        execution_id=execution_id,
+        script_name=script_name,
+        pid=pid,
+        level=level.name,
+        level_no=level.no,
         message=record.message,
         function_name=record.function,
         file_path=record.file.path,
-        line_number=record.line,
-        extra_data=msgspec.Raw(extra) if extra != b"{}" else EMPTY_OBJECT,
-        tags=lifted.get("tags", ()),
+        line_number=number,
+        extra_data=EMPTY_OBJECT if extra == b"{}" else msgspec.Raw(extra),
+        tags=tags,
         exception=_exception(record.exception, found.text) if record.exception else None,
     )
-    return Reading(line, own_us, LOGURU)
 
 
-def _lift(extra: bytes) -> tuple[bytes, JsonObject]:
+def _lift(extra: bytes) -> tuple[bytes, str, str, tuple[str, ...]]:
     """What was bound under our own names goes to our own fields, and a bound `extra_data` is merged."""
     rest = parse_object(extra) or {}
-    lifted: JsonObject = {}
-    for name in ("execution_id", "script_name"):
-        if isinstance(rest.get(name), str) and rest[name]:
-            lifted[name] = rest.pop(name)
+    names = [
+        rest.pop(name) if isinstance(rest.get(name), str) and rest[name] else default
+        for name, default in (("execution_id", UNKNOWN_EXECUTION), ("script_name", ""))
+    ]
     tags = rest.get("tags")
     if isinstance(tags, list) and all(isinstance(tag, str) for tag in tags):
-        lifted["tags"] = tuple(rest.pop("tags"))
+        del rest["tags"]
+    else:
+        tags = []
     if isinstance(rest.get("extra_data"), dict):
         rest = {**rest.pop("extra_data"), **rest}
-    return encode(rest), lifted
+    return encode(rest), names[0], names[1], tuple(tags)
 
 
 def _exception(given: _Exception, text: str) -> msgspec.Raw:
     """Type and value from the record; the traceback stands only in the formatted text."""
-    parsed: dict[str, Any] = parse_traceback(text) or {"traceback": None, "frames": []}
+    parsed: JsonObject = parse_traceback(text) or {"traceback": None, "frames": []}
     return raw({**parsed, "type": given.type, "value": given.value})

@@ -7,31 +7,52 @@ from typing import Any, Final
 
 import msgspec
 
-from logagent.formats.json_text import JsonObject, raw
+from logagent.formats.json_text import MAX_DEPTH, JsonObject, is_too_deep, raw
 from logagent.formats.reading import BAD_RECORD, NATIVE, Reading, Refusal
 from logagent.formats.record import EMPTY_OBJECT, LINE_TYPES, Line, LogLine, RunEnd
 from logagent.formats.times import utc_text
-from logagent.formats.timestamps import text_us
+from logagent.formats.timestamps import canonical_us, text_us
 
 DECODER: Final[msgspec.json.Decoder[Line]] = msgspec.json.Decoder(Line)
 DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """All that a decoder raises on a line that is not what it decodes."""
 
-CANONICAL_LENGTH: Final = len("2026-01-01T00:00:00.000000Z")
+_DECODE: Final = DECODER.decode
 INT64_LIMIT: Final = 2**63
 _INTEGERS: Final = ("v", "pid", "level_no", "line_number", "process_start")
 _OBJECTS: Final = ("extra_data", "metadata", "context")
 _RAW_FIELDS: Final = (*_OBJECTS, "exception", "embeddings")
 
 
-def read(content: bytes, naive: tzinfo) -> Reading | None:
+def read_good(raw: bytes) -> tuple[LogLine, int] | None:
+    """A raw log line in perfect order and its own time; None for any other, which has to go the long way.
+
+    As fast as can be: nearly all lines come through here.
+    """
+    try:
+        line = _DECODE(raw)
+    except DECODE_ERRORS:
+        return None
+    if type(line) is not LogLine:
+        return None
+    own_us = canonical_us(line.timestamp)
+    if line.exception is not None or line.embeddings is not None:
+        return (line, own_us) if own_us and is_sound(line) and not is_too_deep(raw) else None
+    extra = bytes(line.extra_data)
+    if extra[:1] != b"{" or (len(extra) >= 2 * MAX_DEPTH and is_too_deep(raw)):
+        return None
+    if own_us and 0 <= (line.pid or 0) | (line.line_number or 0) | line.level_no | line.v < INT64_LIMIT:
+        return line, own_us
+    return None
+
+
+def read(content: bytes) -> Reading | None:
     """The reading of a native line in good order; None for one that has to be taken apart, or is another format."""
     try:
         line = DECODER.decode(content)
     except DECODE_ERRORS:
         return None
-    timestamp = line.timestamp
-    own_us = text_us(timestamp, naive) if len(timestamp) == CANONICAL_LENGTH and timestamp[-1] == "Z" else 0
+    own_us = canonical_us(line.timestamp)
     return Reading(line, own_us, NATIVE) if own_us and is_sound(line) else None
 
 

@@ -98,7 +98,7 @@ def read_json(content: bytes, naive: tzinfo) -> Reading | Refusal:
 
 
 def _by_decoders(content: bytes, naive: tzinfo) -> Reading | None:
-    return native.read(content, naive) or loguru.read(content, naive)
+    return native.read(content) or loguru.read(content, naive)
 
 
 def _read_text(content: bytes, naive: tzinfo) -> Reading | Refusal:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Final
 
 from logagent.formats.key import MAX_TIME_US
-from logagent.formats.times import SECOND_US, micros
+from logagent.formats.times import SECOND_US, micros, utc_text
 
 NO_TIME: Final = 0
 
@@ -22,6 +22,7 @@ _ISO: Final = re.compile(
     r"\s?(?:(Z|z|UTC|GMT)|([+-])(\d\d):?(\d\d)?)?\s*",
     re.ASCII,
 )
+_ZONE: Final = re.compile(r"([+-])(\d\d):(\d\d)", re.ASCII)
 _DECIMAL: Final = re.compile(r"\d{1,20}(?:\.\d{1,30})?", re.ASCII)
 
 _EPOCH_UNITS: Final[tuple[tuple[int, Decimal], ...]] = (
@@ -44,12 +45,46 @@ def text_us(text: str, naive: tzinfo = UTC) -> int:
     >>> text_us("1970-01-01T00:00:01.5Z"), text_us("1970-01-01 00:00:01,0000019"), text_us("soon")
     (1500000, 1000001, 0)
     """
-    if len(text) == 27 and text[19] == "." and text[26] == "Z" and text.isascii():
-        fraction = text[20:26]
-        if fraction.isdigit():
-            second = utc_second_us(text[:19])
-            return within_key(second + int(fraction)) if second else NO_TIME
-    return _other_text_us(text, naive)
+    return canonical_us(text) or _other_text_us(text, naive)
+
+
+def canonical_us(text: str) -> int:
+    """The time of `YYYY-MM-DDTHH:MM:SS.ffffffZ`, the one form of our own lines; 0 for what is not exactly that."""
+    fraction = text[20:26]
+    if len(text) == 27 and text[10:20:9] == "T." and text[26] == "Z" and fraction.isdigit() and fraction.isascii():
+        second = utc_second_us(text[:19])
+        return within_key(second + int(fraction)) if second else NO_TIME
+    return NO_TIME
+
+
+def zoned_us(text: str) -> int:
+    """The time of `YYYY-MM-DD HH:MM:SS.ffffff+HH:MM`, as Python prints an aware datetime; 0 for what is no such."""
+    fraction = text[20:26]
+    second = utc_second_us(text[:19])
+    if second and len(text) == 32 and text[19] == "." and fraction.isdigit() and fraction.isascii():
+        return within_key(second - zone_us(text[26:]) + int(fraction))
+    return NO_TIME
+
+
+@lru_cache(maxsize=256)
+def zone_us(text: str) -> int:
+    """Microseconds that the zone `+HH:MM` is ahead of UTC; so much for what is no zone that no time is left."""
+    found = _ZONE.fullmatch(text)
+    if not found:
+        return MAX_TIME_US
+    ahead = (int(found.group(2)) * 3600 + int(found.group(3)) * 60) * SECOND_US
+    return ahead if found.group(1) == "+" else -ahead
+
+
+def canonical_text(us: int) -> str:
+    """`utc_text`, faster where lines share their seconds."""
+    second, fraction = divmod(us, SECOND_US)
+    return "%s.%06dZ" % (_second_text(second), fraction)
+
+
+@lru_cache(maxsize=4096)
+def _second_text(second: int) -> str:
+    return utc_text(second * SECOND_US)[:19]
 
 
 def number_us(number: int | float) -> int:
