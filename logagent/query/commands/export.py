@@ -56,7 +56,7 @@ def _write(session: Session, selection: Selection) -> int:
     from logagent.query.render.delimited import EVENT_COLUMNS, csv_rows
 
     rows = ({name: plain(value) for name, value in document.items()} for document in documents)
-    count = 0
-    for count, line in enumerate(csv_rows(EVENT_COLUMNS, rows)):
+    count = 0  # the head line is number 0
+    for count, line in enumerate(csv_rows(EVENT_COLUMNS, rows)):  # noqa: B007 - it outlives the loop
         write(line)
     return count

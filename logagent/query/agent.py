@@ -1,0 +1,237 @@
+"""The agent's one object: every question, and the writing side's own functions, as methods.
+
+`AgentLogManager` is asynchronous and hops to one thread of its own per call; `SyncAgentLogManager` has the same
+methods without. Questions go to the store read-only and log nothing. The store is opened by the first question
+and, where that failed, tried again by the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial, wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from logagent.formats import end_run, log_agent_learning, script_execution, start_run
+from logagent.query import counts, events, free, history, plain_search, pruning, relations, runs
+from logagent.query.execution_errors import execution_errors
+from logagent.query.item import Item, Page
+from logagent.query.language import parse_query
+from logagent.query.sources import Place, find_place, open_source
+from logagent.store.protocol import Reader
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class SyncAgentLogManager:
+    """Questions to one store, and writing to the log files that the daemon ships.
+
+    >>> with SyncAgentLogManager(store="/no/such/file.jsonl") as log:
+    ...     log.search_logs("timeout")
+    Traceback (most recent call last):
+        ...
+    logagent.errors.NotFound: no file '/no/such/file.jsonl'; a store is named by a URL, as in sqlite:///logs.db
+    """
+
+    log_agent_learning = staticmethod(log_agent_learning)
+    script_execution = staticmethod(script_execution)
+    start_run = staticmethod(start_run)
+    end_run = staticmethod(end_run)
+
+    def __init__(self, store: str | None = None, state_dir: str | None = None) -> None:
+        """Args: a store's URL or a log file, and the daemon's state directory; by default what settings say."""
+        self._given = (store, state_dir)
+        self._reader: Reader | None = None
+
+    def __enter__(self) -> SyncAgentLogManager:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the store; the next question opens it again."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    @property
+    def _place(self) -> Place:
+        return find_place(*self._given)
+
+    @property
+    def reader(self) -> Reader:
+        """The store's reading handle, opened when first needed."""
+        if self._reader is None:
+            self._reader = open_source(self._place.url)
+        return self._reader
+
+    def query_logs(self, aql_query: str, bind_vars: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+        """The answer of one AQL query on an ArangoDB store; on SQLite a BadQuery that names `sql`."""
+        return [item.to_dict() for item in free.aql(self.reader, aql_query, bind_vars)]
+
+    def sql(self, text: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> Page:
+        """The rows of one SELECT on an SQLite store, at most 1,000, within 5 seconds."""
+        return free.sql(self.reader, text, params)
+
+    def search_logs(
+        self,
+        query: str,
+        execution_id: str | None = None,
+        level: str | None = None,
+        time_range: Mapping[str, Any] | None = None,
+        limit: int = 100,
+    ) -> Page:
+        """Events with any word of the plain text, best first by BM25; `*` or "" lists the newest first.
+
+        Args:
+            level: that level alone, or `">=WARNING"`.
+            time_range: {"start": datetime, "end": datetime}, aware, either may be missing.
+        """
+        filters = {"execution_id": execution_id, "level": level, "time_range": time_range}
+        return plain_search.search_text(self.reader, query, filters, limit)
+
+    def search_bm25_logs(self, text_query: str, filters: Mapping[str, Any] | None = None, limit: int = 50) -> Page:
+        """The same, with filters by field name (script_name, level, tags, time_range, ...)."""
+        return plain_search.search_text(self.reader, text_query, filters or {}, limit)
+
+    def search(self, text: str = "", *, limit: int = 100, next: str | None = None) -> Page:  # noqa: A002
+        """Events by the query language of `logagent-query search`, newest first; `next` is a page's cursor."""
+        question = events.EventQuestion(where=parse_query(text), limit=limit, next=next)
+        return events.search(self.reader, question)
+
+    def get_latest_response(self, script_name: str, execution_id: str | None = None) -> Any:
+        """The newest `extra_data.response` of a script, whole; NotFound if it never bound one."""
+        return events.latest_response(self.reader, script_name, execution_id)
+
+    def get_execution_summary(self, execution_id: str) -> Item:
+        """A run: {execution_id, run_info, log_statistics, errors, learnings, total_logs}; also for `@last`."""
+        return runs.execution_summary(self.reader, execution_id)
+
+    def find_execution_errors(self, execution_id: str, context_seconds: float = 5) -> Page:
+        """Each error of a run with the run's events around it."""
+        return execution_errors(self.reader, execution_id, context_seconds)
+
+    def analyze_historical_performance(self, script_name: str, lookback_days: int = 7) -> Item:
+        """Counts by status, durations (avg_duration, p50, p95) and error_trend of a script's runs."""
+        return history.performance(self.reader, script_name, lookback_days, _now_us())
+
+    def recurring_learnings(self, min_confidence: float = 0.8, limit: int = 10) -> Page:
+        """Learnings of at least that confidence, alike ones together, the most often said first."""
+        return counts.recurring_learnings(self.reader, min_confidence, limit)
+
+    def errors_by_function(self, hours: float = 24, limit: int = 5, samples: int = 3) -> Page:
+        """Functions with the most errors in the last hours, with their newest ones."""
+        return counts.errors_by_function(self.reader, hours, limit, samples, _now_us())
+
+    def count_by_level(self, minutes: float = 5) -> Item:
+        """Events per level in the last minutes: {level: count}."""
+        return counts.count_by_level(self.reader, minutes, _now_us())
+
+    def active_runs(self) -> Page:
+        """Runs that began and have not ended."""
+        return runs.active_runs(self.reader)
+
+    def build_execution_graph(self, execution_id: str, include_relationships: bool = True) -> Item:
+        """A run as {nodes, edges, metadata}: what followed, fixed and caused what."""
+        return relations.execution_graph(self.reader, execution_id, include_relationships=include_relationships)
+
+    def extract_log_relationships(self, execution_id: str, save: bool = False) -> Page:
+        """Relations between a run's events: {from_log, to_log, relationship, confidence, method, rationale}."""
+        return relations.extracted(self.reader, execution_id, save=save)
+
+    def prune_logs(
+        self,
+        older_than_days: float | None = None,
+        execution_ids: Sequence[str] | None = None,
+        level: str | None = None,
+        dry_run: bool = False,
+    ) -> Item:
+        """Delete the log events for which all that is given holds: {examined, deleted}; nothing given, nothing."""
+        return pruning.prune(
+            self._place.url,
+            older_than_days=older_than_days,
+            execution_ids=execution_ids,
+            level=level,
+            dry_run=dry_run,
+            now_us=_now_us(),
+        )
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1_000
+
+
+def _hop(
+    method: Callable[Concatenate[SyncAgentLogManager, P], R],
+) -> Callable[Concatenate[AgentLogManager, P], Coroutine[Any, Any, R]]:
+    """The method as a coroutine that runs it in the manager's own thread."""
+
+    @wraps(method)
+    async def asked(self: AgentLogManager, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return await self._in_thread(partial(method, self._sync, *args, **kwargs))
+
+    return asked
+
+
+class AgentLogManager:
+    """The asynchronous twin: `await log.search_logs("timeout")`; names, arguments and answers are the same."""
+
+    log_agent_learning = staticmethod(log_agent_learning)
+    script_execution = staticmethod(script_execution)
+    start_run = staticmethod(start_run)
+    end_run = staticmethod(end_run)
+
+    query_logs = _hop(SyncAgentLogManager.query_logs)
+    sql = _hop(SyncAgentLogManager.sql)
+    search_logs = _hop(SyncAgentLogManager.search_logs)
+    search_bm25_logs = _hop(SyncAgentLogManager.search_bm25_logs)
+    search = _hop(SyncAgentLogManager.search)
+    get_latest_response = _hop(SyncAgentLogManager.get_latest_response)
+    get_execution_summary = _hop(SyncAgentLogManager.get_execution_summary)
+    find_execution_errors = _hop(SyncAgentLogManager.find_execution_errors)
+    analyze_historical_performance = _hop(SyncAgentLogManager.analyze_historical_performance)
+    recurring_learnings = _hop(SyncAgentLogManager.recurring_learnings)
+    errors_by_function = _hop(SyncAgentLogManager.errors_by_function)
+    count_by_level = _hop(SyncAgentLogManager.count_by_level)
+    active_runs = _hop(SyncAgentLogManager.active_runs)
+    build_execution_graph = _hop(SyncAgentLogManager.build_execution_graph)
+    extract_log_relationships = _hop(SyncAgentLogManager.extract_log_relationships)
+    prune_logs = _hop(SyncAgentLogManager.prune_logs)
+
+    def __init__(self, store: str | None = None, state_dir: str | None = None) -> None:
+        """Args: as for SyncAgentLogManager."""
+        self._sync = SyncAgentLogManager(store, state_dir)
+        # One thread, since a reader belongs to one at a time; it starts with the first question.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="logagent-query")
+
+    async def __aenter__(self) -> AgentLogManager:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _in_thread(self, question: Callable[[], R]) -> R:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, question)
+
+    async def close(self) -> None:
+        """Let go of the store and of the thread; the manager answers no more."""
+        await self._in_thread(self._sync.close)
+        self._thread.shutdown()
+
+
+_managers: dict[tuple[str | None, str | None], AgentLogManager] = {}
+_sync_managers: dict[tuple[str | None, str | None], SyncAgentLogManager] = {}
+
+
+async def get_log_manager(store: str | None = None, state_dir: str | None = None) -> AgentLogManager:
+    """This process's manager for that store; one that could not reach it is as good as new for the next question."""
+    return _managers.setdefault((store, state_dir), AgentLogManager(store, state_dir))
+
+
+def get_sync_log_manager(store: str | None = None, state_dir: str | None = None) -> SyncAgentLogManager:
+    """The synchronous twin of `get_log_manager`."""
+    return _sync_managers.setdefault((store, state_dir), SyncAgentLogManager(store, state_dir))
