@@ -48,7 +48,7 @@ MODULES = sources()
 
 @cache
 def tree_of(module: str) -> ast.Module:
-    return ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    return ast.parse(MODULES[module].read_text(encoding="utf-8"), filename=str(MODULES[module]))
 
 
 def imports_in(nodes: Iterator[ast.AST] | list[ast.stmt]) -> Iterator[str]:

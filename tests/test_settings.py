@@ -27,6 +27,8 @@ from logagent.settings import (
 from logagent.settings.kinds import GIB, KIB, MIB, Bytes, Many, Pattern, Seconds, Switch, Text, Whole
 from logagent.settings.sample import sample_toml
 
+ROOT = Path(__file__).parent.parent
+
 
 @pytest.fixture
 def load(tmp_path):
@@ -209,6 +211,28 @@ def test_a_dotenv_file_keeps_dollar_signs_of_passwords(load):
 def test_a_dotenv_value_knows_its_line(load, tmp_path):
     settings = load(dotenv="# first\nLOG_BATCH_SIZE=5\n")
     assert settings.origin_of("batch_size") == f"{tmp_path}/.env:2 LOG_BATCH_SIZE"
+
+
+def test_a_line_of_a_dotenv_file_that_is_no_assignment_is_told_and_passed_over(load, tmp_path):
+    """Other programs share the file."""
+    settings = load(dotenv="LOG_BATCH_SIZE=5\n'what is this\nLOG_RETENTION_DAYS=6\n")
+    assert (settings.batch_size, settings.retention_days) == (5, 6)
+    assert settings.warnings == (f"{tmp_path}/.env:2 is ignored: no assignment",)
+
+
+def test_a_dotenv_file_without_python_dotenv_is_a_clear_error(tmp_path):
+    """A base install has no python-dotenv; an isolated interpreter stands for it here."""
+    (tmp_path / ".env").write_text("LOG_BATCH_SIZE=5")
+    code = f"""
+from logagent.errors import ConfigError
+from logagent.settings import load_settings
+try:
+    load_settings(environ={{}}, directory={str(tmp_path)!r})
+except ConfigError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "needs python-dotenv" in done.stdout
 
 
 # ---- directories ---------------------------------------------------------------------------------------------------
@@ -508,6 +532,5 @@ from logagent.settings import load_settings
 load_settings(environ={{}}, directory='/', system_config='/none')
 print(sorted({heavy} & (set(sys.modules) - before)))
 """
-    root = Path(__file__).parent.parent
-    done = subprocess.run([sys.executable, "-S", "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

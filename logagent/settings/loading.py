@@ -17,10 +17,9 @@ from logagent.settings.sources import (
     Given,
     Layer,
     config_path,
-    dotenv_place,
-    dotenv_variables,
     flag_layer,
     from_environment,
+    read_dotenv,
     toml_layer,
     variable_layer,
 )
@@ -67,13 +66,14 @@ def _layers(
     flags: Mapping[str, object], config: str | None, environ: Mapping[str, str], directory: str, system_config: str
 ) -> list[Layer]:
     """Lowest first."""
-    dotenv_path = os.path.join(directory, ".env")
-    dotenv = dotenv_variables(dotenv_path)
-    toml = config_path(config, {**dotenv, **environ}, directory, system_config)
-    layers = [toml_layer(toml)] if toml else []
-    if dotenv:
-        layers.append(variable_layer(dotenv, dotenv_place(dotenv_path), directory))
-    return [*layers, variable_layer(environ, from_environment, directory), flag_layer(flags, directory)]
+    dotenv = read_dotenv(os.path.join(directory, ".env"))
+    toml = config_path(config, {**dotenv.variables, **environ}, directory, system_config)
+    return [
+        *([toml_layer(toml)] if toml else []),
+        dotenv.layer(directory),
+        variable_layer(environ, from_environment, directory),
+        flag_layer(flags, directory),
+    ]
 
 
 def _parsed(given: Iterable[Given]) -> tuple[dict[str, Any], list[str]]:

@@ -89,25 +89,45 @@ def _strangers(present: Iterable[str]) -> list[str]:
     return [name for name in present if name.startswith("LOGAGENT_") and name not in known]
 
 
-def dotenv_variables(path: str) -> dict[str, str]:
-    """Names and texts of a .env file; none if there is no such file."""
+class Dotenv(NamedTuple):
+    """A .env file: its variables, where each stands, and what in it could not be read."""
+
+    variables: Mapping[str, str]
+    places: Mapping[str, str]
+    warnings: tuple[str, ...] = ()
+
+    def layer(self, directory: str) -> Layer:
+        """What it gives, with its warnings."""
+        layer = variable_layer(self.variables, lambda name: f"{self.places[name]} {name}", directory)
+        return layer._replace(warnings=self.warnings + layer.warnings)
+
+
+def read_dotenv(path: str) -> Dotenv:
+    """The .env file at `path`, by python-dotenv's parser; an empty one if there is no such file.
+
+    `${...}` in a value is left alone: passwords may hold it. Other programs share the file, so a line that is no
+    assignment is a warning.
+
+    Raises:
+        ConfigError: it cannot be read, or python-dotenv is not installed.
+    """
     if not os.path.isfile(path):
-        return {}
+        return Dotenv({}, {})
     try:
-        from dotenv import dotenv_values
+        from dotenv.parser import parse_stream
     except ImportError as error:
         raise ConfigError(f"{path} needs python-dotenv: pip install 'logagent[daemon]', or remove the file") from error
     try:
-        values = dotenv_values(path, interpolate=False)  # a `${` in a password stays what it is
+        with open(path, encoding="utf-8") as file:
+            bindings = list(parse_stream(file))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read {path}: {error}") from error
-    return {name: text for name, text in values.items() if text}
-
-
-def dotenv_place(path: str) -> Callable[[str], str]:
-    """What says on which line of a .env file a variable stands."""
-    places = _places(path, r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=")
-    return lambda name: f"{places.get(name, path)} {name}"
+    given = {binding.key: binding for binding in bindings if binding.key and binding.value}
+    return Dotenv(
+        variables={key: binding.value or "" for key, binding in given.items()},
+        places={key: f"{path}:{binding.original.line}" for key, binding in given.items()},
+        warnings=tuple(f"{path}:{each.original.line} is ignored: no assignment" for each in bindings if each.error),
+    )
 
 
 def toml_layer(path: str) -> Layer:
