@@ -25,6 +25,7 @@ from logagent.daemon.forecast import forecast_of
 from logagent.daemon.journal import Journal
 from logagent.daemon.lock import StateLock
 from logagent.daemon.losses import LEDGER, LossLedger
+from logagent.daemon.notify import Notifier
 from logagent.daemon.processes import is_alive
 from logagent.daemon.report import status_of, without_times, write_status
 from logagent.daemon.shipper import Clock, Shipper, ShipperLimits
@@ -98,7 +99,7 @@ class Daemon:
         clock: Clock,
         faults: Faults,
         log: Log,
-        notify: Callable[[str], None],
+        notifier: Notifier,
     ) -> None:
         """Take the lock and load the checkpoint.
 
@@ -115,7 +116,7 @@ class Daemon:
         self._limits = limits
         self._clock = clock
         self._log = log
-        self._notify = notify
+        self._notifier = notifier
         checkpoint_file = CheckpointFile(state_dir, faults)
         checkpoint, self._checkpoint_damage = checkpoint_file.load()
         ledger = LossLedger(Journal(f"{state_dir}/{LEDGER}"), faults)
@@ -152,6 +153,7 @@ class Daemon:
         self._outage_logged_at = now
         self._last_error: str | None = None
         self._status: Status | None = None
+        self._notified: Status | None = None
         self._status_at = float("-inf")
         self._rate = 0.0
         self._rate_at, self._rate_read, self._rate_lag = now, 0, 0
@@ -170,16 +172,17 @@ class Daemon:
         self._log.info(f"logagent watches {self._roots()}; store {self._store.url}; state {self._state_dir}")
         for damage in self._checkpoint_damage:
             self._log.warning(damage)
+        self._notifier.ready("reading")
         hint = Hint(is_everything=True)
         while not self._is_stopping:
             began = self._clock.monotonic()
             self.look(hint)
             has_backlog = self.try_turn()
-            self._notify_state()
+            self._say_alive()
             if not has_backlog:
                 time.sleep(max(TURN_EVERY_S - (self._clock.monotonic() - began), 0))
             hint = self._wakeups.wait(0 if has_backlog else self._wait_s())
-        self._finish()
+        self.finish()
 
     def drain(self, timeout_s: float, progress: Callable[[int, int], None]) -> Drained:
         """Ship what is there now, rotated and compressed files included, and end.
@@ -195,23 +198,30 @@ class Daemon:
             progress(total - sum(min(file.lag, total) for file in waiting), total)
             if self._outage_since is not None:
                 if self._clock.monotonic() - self._outage_since > timeout_s:
-                    self._finish()
+                    self.finish()
                     return Drained("store_down", self._pending())
                 self._wakeups.wait(max(self._retry_at - self._clock.monotonic(), 0))
             elif not waiting:
                 break
             else:
                 self.files.refresh(self._clock.monotonic())
-        self._finish()
+        self.finish()
         return Drained("stopped" if self._is_stopping else "done", self._pending())
 
+    @property
+    def is_stuck(self) -> bool:
+        """True while a call into the store does not come back."""
+        return self.shipper.is_stuck
+
     def close(self) -> None:
-        """Free the lock, the descriptors and the store; safe to call twice."""
-        self._executor.shutdown(wait=self._outage_since is None, cancel_futures=True)
+        """Free the lock, the descriptors and the store; safe to call twice. A stuck store is left alone."""
+        self._executor.shutdown(wait=not self.shipper.is_stuck, cancel_futures=True)
         for file in list(self.files):
             self.files.close(file)
         self._wakeups.close()
-        self._store.close()
+        self._notifier.close()
+        if not self.is_stuck:
+            self._store.close()
         self._lock.release()
 
     def _is_drained(self, file: File, size: int) -> bool:
@@ -366,8 +376,9 @@ class Daemon:
         ]
         self._ledger.write(losses, now_us)
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
         """Ship what was read, save, say so; abandon it where the store does not answer in time."""
+        self._notifier.stopping("stopping")
         if self._outage_since is None and self._is_loaded:
             try:
                 self.shipper.turn(flush=True)
@@ -469,7 +480,13 @@ class Daemon:
         except (OSError, IndexError):
             return None
 
-    def _notify_state(self) -> None:
+    def _say_alive(self) -> None:
         """Feed systemd's watchdog from the loop itself: a turn that hangs feeds nothing."""
-        counts = self.shipper.counts
-        self._notify(f"STATUS={self._state()}: {counts.stored} stored, {len(self.files)} files\nWATCHDOG=1")
+        self._notifier.alive()
+        if self._status is not None and self._status is not self._notified:
+            self._notified = self._status
+            totals = self._status.totals
+            self._notifier.status(
+                f"{self._status.state}: {totals.stored} stored, {self._status.lag_bytes} bytes behind, "
+                f"{self._status.files_total} files" + "".join(f"; {reason}" for reason in self._status.reasons[:1])
+            )

@@ -112,6 +112,7 @@ class Shipper:
         self._executor = executor
         self._batch = OpenBatch()
         self._under_way: tuple[OpenBatch, Future[Receipt]] | None = None
+        self._last_append: Future[Receipt] | None = None
         self.deadline: float | None = None
         self._is_dirty = False
         self._saved_at = clock.monotonic()
@@ -149,6 +150,11 @@ class Shipper:
         if self.files.busy():
             waits.append(1.0)  # something is held, leaving or in trouble
         return max(min(waits), 0.0) if waits else None
+
+    @property
+    def is_stuck(self) -> bool:
+        """True while an append that nobody waits for any more has not come back."""
+        return self._last_append is not None and not self._last_append.done()
 
     def forget(self) -> None:
         """Drop what was read and not acknowledged; it is read again from the cursors."""
@@ -384,7 +390,8 @@ class Shipper:
         self.settle()
         self._write_rejects(batch.rejects)
         prepared = batch.sorted()
-        self._under_way = (batch, self._executor.submit(self._append, prepared))
+        self._last_append = self._executor.submit(self._append, prepared)
+        self._under_way = (batch, self._last_append)
 
     def _write_rejects(self, rejects: Sequence[Reject]) -> None:
         if not rejects:

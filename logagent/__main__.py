@@ -1,0 +1,5 @@
+"""`python -m logagent` is `logagent`."""
+
+from logagent.cli import main
+
+main()

@@ -1,0 +1,117 @@
+"""`logagent status`: how the daemon is."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from logagent.cli.options import settings_of
+
+if TYPE_CHECKING:
+    from logagent.formats.status import Status
+
+EXIT_NO_STATUS = 4
+STATUS_FILE = "status.json"
+SHOWN_FILES = 20
+
+
+@click.command(short_help="How the daemon is: lag, store, dead letters, losses.")
+@click.option("--state-dir", metavar="DIR", help="The daemon's state directory.")
+@click.option("--config", metavar="FILE", help="A TOML file with settings.")
+@click.option("--json", "as_json", is_flag=True, help="The whole document, as in status.json.")
+@click.option("--watch", "is_watching", is_flag=True, help="Show it again every second until Ctrl-C.")
+def status(*, state_dir: str | None, config: str | None, as_json: bool, is_watching: bool) -> None:
+    """How the daemon is: what it reads, how far behind it is, the store, dead letters, losses.
+
+    Exit: 0 all is well or recovering by itself, 1 degraded or outage, 4 no daemon has written a status here.
+    """
+    settings = settings_of(watch=(), store=None, state_dir=state_dir, config=config)
+    path = os.path.join(settings.state_dir, STATUS_FILE)
+    if is_watching:
+        _watch(path)
+        return
+    document, raw = _read(path)
+    click.echo(raw.rstrip() if as_json else _text(document))
+    sys.exit(0 if document.state == "ok" else 1)
+
+
+def _read(path: str) -> tuple[Status, str]:
+    from logagent.formats.status import decode_status
+
+    try:
+        with open(path, "rb") as file:
+            raw = file.read()
+    except OSError as error:
+        click.echo(f"logagent: no status at {path} ({error.strerror}): start one with `logagent run`", err=True)
+        sys.exit(EXIT_NO_STATUS)
+    document = decode_status(raw)
+    if document is None:
+        click.echo(f"logagent: {path} cannot be read as a status", err=True)
+        sys.exit(EXIT_NO_STATUS)
+    return document, raw.decode()
+
+
+def _watch(path: str) -> None:
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    with Live(console=Console(), screen=True, auto_refresh=False) as live:
+        try:
+            while True:
+                live.update(Text(_text(_read(path)[0])), refresh=True)
+                time.sleep(1.0)
+        except KeyboardInterrupt:
+            return
+
+
+def _text(status: Status) -> str:
+    lines = [_headline(status)]
+    lines += [f"  ! {reason}" for reason in status.reasons]
+    totals, store = status.totals, status.store
+    lines += [
+        f"store    {store.url}  {store.state} since {store.since}",
+        f"lines    {totals.read} read, {totals.stored} stored, {totals.duplicates} already there, "
+        f"{totals.skipped} skipped by rule, {totals.dead_letters} dead letters, {totals.lost_bytes} bytes lost",
+        f"behind   {status.lag_bytes} bytes in {status.files_total} files; {status.rate_lines_s:.0f} lines/s",
+    ]
+    if store.last_error and store.state != "ok":
+        lines.append(f"error    {store.last_error}")
+    if status.forecast.seconds is not None:
+        lines.append(f"forecast the disk lasts {status.forecast.seconds:.0f} s more: {status.forecast.basis}")
+    for file in status.files[:SHOWN_FILES]:
+        note = f"  {file.reason}" if file.reason else ""
+        pending = f", {file.pending_bytes} without a newline" if file.pending_bytes else ""
+        lines.append(f"  {file.path}  {file.offset} of {file.size}, {file.lag} behind{pending}  [{file.state}]{note}")
+    if len(status.files) > SHOWN_FILES:
+        lines.append(f"  and {len(status.files) - SHOWN_FILES} more: logagent status --json")
+    return "\n".join(lines)
+
+
+def _headline(status: Status) -> str:
+    from logagent.formats.status import STALE_AFTER_S
+
+    age_s = _age_s(status.updated_at)
+    alive = f"pid {status.pid}" if _is_alive(status.pid) else f"pid {status.pid} is gone"
+    stale = f", {age_s:.0f} s old" if age_s > STALE_AFTER_S else ""
+    return f"{status.state}  {alive}, up since {status.started_at}, as of {status.updated_at}{stale}"
+
+
+def _age_s(updated_at: str) -> float:
+    from datetime import UTC, datetime
+
+    return (datetime.now(UTC) - datetime.fromisoformat(updated_at)).total_seconds()
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
