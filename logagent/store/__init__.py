@@ -1,0 +1,63 @@
+"""The one door to a database: what records go in, what questions come out.
+
+In: batches of records from the daemon. Out: receipts for the daemon; records, runs and counts for questions.
+On a crash: what a receipt covered is there, each record once; what had no receipt may be there or not, and
+appending it again is harmless, since a record's key decides what is a duplicate.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from logagent.errors import ConfigError
+
+if TYPE_CHECKING:
+    from logagent.store.protocol import Reader, Store
+
+__all__ = ["open_reader", "open_store"]
+
+
+def open_store(url: str) -> Store:
+    """The store at `url`, to write; nothing is opened before its `prepare()`.
+
+    Raises:
+        ConfigError: the URL names no store that this version knows.
+    """
+    backend, path = _parts(url)
+    if backend == "sqlite":
+        from logagent.store.sqlite.writer import SqliteStore
+
+        return SqliteStore(path)
+    raise _unknown(url, backend)
+
+
+def open_reader(url: str) -> Reader:
+    """The store at `url`, to ask.
+
+    Raises:
+        ConfigError: the URL names no store that this version knows.
+        StoreUnavailable: there is no store yet, or it cannot be opened.
+    """
+    backend, path = _parts(url)
+    if backend == "sqlite":
+        from logagent.store.sqlite.reader import SqliteReader
+
+        return SqliteReader(path)
+    raise _unknown(url, backend)
+
+
+def _parts(url: str) -> tuple[str, str]:
+    backend, separator, path = url.partition("://")
+    if not separator:
+        raise ConfigError(f"store {url!r} is no URL: write sqlite:///absolute/path/logs.db")
+    path = unquote(path, errors="surrogateescape")
+    if backend == "sqlite" and not path.strip("/"):
+        raise ConfigError(f"store {url!r} names no file: write sqlite:///absolute/path/logs.db")
+    return backend, path
+
+
+def _unknown(url: str, backend: str) -> ConfigError:
+    if backend.startswith("arangodb"):
+        return ConfigError("a store in ArangoDB is not in this version yet: use sqlite:///absolute/path/logs.db")
+    return ConfigError(f"store scheme {backend!r} is unknown: use sqlite:///absolute/path/logs.db")

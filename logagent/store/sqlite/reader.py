@@ -1,0 +1,268 @@
+"""The questions' handle on the SQLite file: it cannot write, and sees what is committed at once."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, TypeVar
+
+import apsw
+
+from logagent.errors import StoreTooNew, StoreUnavailable
+from logagent.formats.fold import LearningFold
+from logagent.formats.key import parse_key
+from logagent.formats.record import Record
+from logagent.store.protocol import (
+    EventPage,
+    Overview,
+    Rows,
+    RunPage,
+    RunSummary,
+    StoreIdentity,
+    Total,
+)
+from logagent.store.selection import RunSelection, Selection
+from logagent.store.sqlite import runs as run_rows
+from logagent.store.sqlite import search
+from logagent.store.sqlite.conditions import is_counted, register_functions, sql_of
+from logagent.store.sqlite.connection import (
+    close_quietly,
+    file_identity,
+    open_for_reading,
+    translated,
+)
+from logagent.store.sqlite.export import exported
+from logagent.store.sqlite.folding import learning_of
+from logagent.store.sqlite.free_query import free_query
+from logagent.store.sqlite.names import HASH_BIAS
+from logagent.store.sqlite.neighbours import neighbours
+from logagent.store.sqlite.plan import Plan, plan_of
+from logagent.store.sqlite.rows import JOINED, SELECTED, record_of
+from logagent.store.sqlite.schema import VERSION
+from logagent.store.sqlite.text import storable
+from logagent.store.sqlite.tokens import Words
+
+_BY_IDS: Final = (
+    f"SELECT {SELECTED} FROM json_each(?) j CROSS JOIN events e ON e.id = j.value {JOINED} ORDER BY j.key"
+)
+_T = TypeVar("_T")
+
+
+class SqliteReader:
+    """See `logagent.store.protocol.Reader`. Any thread may call it, one at a time."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._db: apsw.Connection | None = None
+        self._seen: tuple[Any, ...] = ()
+        self._connection()
+
+    @property
+    def url(self) -> str:
+        """`sqlite://` and the path."""
+        return f"sqlite://{self._path}"
+
+    def identity(self) -> StoreIdentity:
+        """Which store this is."""
+        found = self._ask(lambda db: dict[str, Any](db.execute("SELECT name, value FROM meta").fetchall()))  # type: ignore[arg-type]
+        return StoreIdentity(found["store_id"], found["store_seq"])
+
+    def overview(self) -> Overview:
+        """Counts by level and status, and the time they span; from the tallies."""
+        return self._ask(run_rows.overview)
+
+    def events(self, selection: Selection, limit: int) -> EventPage:
+        """Up to `limit` log events."""
+        return self._ask(lambda db: _events(db, plan_of(db, Words(db), selection), limit))
+
+    def ranked(self, selection: Selection, words: str, limit: int) -> EventPage:
+        """The best matches of any of the words."""
+        return self._ask(lambda db: _ranked(db, selection, words, limit))
+
+    def count(self, selection: Selection, cap: int = 10_000) -> Total:
+        """How many there are; exact beyond `cap` too where the tallies know."""
+        return self._ask(lambda db: _count(db, selection, cap))
+
+    def events_by_hash(self, low: int, high: int, limit: int = 5) -> list[Record]:
+        """Log events with a hash in that range, by the first four digits in the word index."""
+        return self._ask(lambda db: _events_by_hash(db, low, high, limit))
+
+    def event(self, key: str) -> Record | None:
+        """The log event with that key."""
+        parts = parse_key(key)
+        if parts is None:
+            return None
+        place = (parts.own_us, parts.offset, parts.hash - HASH_BIAS)
+        where = "ts_us = ? AND offset = ? AND own = 1 AND key_hash = ?"
+        if not parts.own_us:
+            place, where = place[1:], "own = 0 AND offset = ? AND key_hash = ?"  # type: ignore[assignment]
+        found = self._ask(
+            lambda db: _by_ids(db, [row[0] for row in db.execute(f"SELECT id FROM events WHERE {where}", place)])
+        )
+        return found[0] if found else None
+
+    def around(self, record: Record, before: int, after: int) -> list[Record]:
+        """The event and its neighbours in its run, else in its file."""
+        return self._ask(lambda db: _by_ids(db, neighbours(db, record, before, after)))
+
+    def runs(self, selection: RunSelection, limit: int) -> RunPage:
+        """Up to `limit` runs, newest first."""
+        return self._ask(lambda db: run_rows.page(db, selection, limit))
+
+    def run(self, execution_id: str) -> RunSummary | None:
+        """One run by its whole id."""
+        return self._ask(lambda db: run_rows.one(db, execution_id))
+
+    def run_ids(self, prefix: str = "", limit: int = 1_000) -> list[str]:
+        """Known ids with that prefix, newest first."""
+        return self._ask(lambda db: run_rows.ids(db, prefix, limit))
+
+    def count_runs(self, selection: RunSelection) -> Total:
+        """How many runs the selection holds."""
+        return self._ask(lambda db: Total(run_rows.count(db, selection), True))
+
+    def learnings(self, execution_id: str | None = None, limit: int = 100) -> list[LearningFold]:
+        """Learnings, newest first."""
+        where, values = ("WHERE execution_id = ?", (storable(execution_id),)) if execution_id is not None else ("", ())
+        text = f"SELECT document FROM learnings {where} ORDER BY ts_us DESC, learning_id DESC LIMIT ?"
+        return self._ask(lambda db: [learning_of(row[0]) for row in db.execute(text, (*values, limit))])
+
+    def export(self, selection: Selection) -> Iterator[Record]:
+        """Records of every kind, page by page, each page a read of its own."""
+        return exported(self._ask, selection)
+
+    def free_query(
+        self,
+        text: str,
+        params: Sequence[Any] | Mapping[str, Any] = (),
+        *,
+        max_rows: int = 1_000,
+        timeout_s: float = 5.0,
+    ) -> Rows:
+        """One read-only SQL statement, on a connection of its own."""
+        self._connection()
+        return free_query(self._path, text, params, max_rows=max_rows, timeout_s=timeout_s)
+
+    def close(self) -> None:
+        """Close the file."""
+        db, self._db = self._db, None
+        if db is not None:
+            close_quietly(db)
+
+    def _ask(self, question: Callable[[apsw.Connection], _T]) -> _T:
+        """Answer within one snapshot.
+
+        A connection that was opened while nobody wrote reads the bare file (see `open_for_reading`): if a writer
+        came meanwhile, what it read may be torn, so it asks again.
+        """
+        for _ in range(2):
+            db = self._connection()
+            try:
+                with translated(self._path):
+                    answer = _in_snapshot(db, question)
+            except Exception:
+                if self._is_current():
+                    raise
+                continue
+            if self._is_current():
+                return answer
+        with translated(self._path):
+            return _in_snapshot(self._connection(), question)
+
+    def _connection(self) -> apsw.Connection:
+        if self._db is not None and not self._is_current():
+            self.close()
+        if self._db is None:
+            self._seen = self._look()
+            self._db = open_for_reading(self._path)
+            with translated(self._path):
+                self._check_version(self._db)
+                register_functions(self._db)
+        return self._db
+
+    def _is_current(self) -> bool:
+        return self._db is not None and self._look() == self._seen
+
+    def _look(self) -> tuple[Any, ...]:
+        """What must not change under an open connection."""
+        if os.path.exists(self._path + "-wal"):
+            return (file_identity(self._path), True)
+        try:
+            found = os.stat(self._path)
+        except OSError:
+            return (None, False)
+        return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+    def _check_version(self, db: apsw.Connection) -> None:
+        version = db.pragma("user_version")
+        if version == VERSION:
+            return
+        self.close()
+        if version > VERSION:
+            raise StoreTooNew(f"{self._path} has schema {version}, this logagent knows {VERSION}: upgrade logagent")
+        raise StoreUnavailable(f"no store at {self._path} yet: `logagent run` or `logagent init` makes it")
+
+
+def _in_snapshot(db: apsw.Connection, question: Callable[[apsw.Connection], _T]) -> _T:
+    db.execute("BEGIN")
+    try:
+        return question(db)
+    finally:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+
+
+def _by_ids(db: apsw.Connection, ids: Sequence[int]) -> list[Record]:
+    return [record_of(row) for row in db.execute(_BY_IDS, (json.dumps(ids),))]
+
+
+def _events(db: apsw.Connection, plan: Plan, limit: int) -> EventPage:
+    if plan.is_empty or limit <= 0:
+        return EventPage((), False)
+    if plan.match is None:
+        ids, note = search.walked(db, plan, limit + 1), None
+    else:
+        ids, note = search.matched(db, plan, limit + 1)
+    return EventPage(_by_ids(db, ids[:limit]), len(ids) > limit, note=note)
+
+
+def _ranked(db: apsw.Connection, selection: Selection, text: str, limit: int) -> EventPage:
+    words = Words(db)
+    any_of = words.any_of(text)
+    plan = plan_of(db, words, Selection(where=selection.where, since_us=selection.since_us, until_us=selection.until_us))
+    if plan.is_empty or any_of is None or limit <= 0:
+        return EventPage((), False, scores=())
+    found, note = search.ranked(db, plan.matching(any_of), limit + 1)
+    records = _by_ids(db, [number for number, _ in found[:limit]])
+    return EventPage(records, len(found) > limit, [score for _, score in found[:limit]], note)
+
+
+def _count(db: apsw.Connection, selection: Selection, cap: int) -> Total:
+    words = Words(db)
+    if selection.since_us is None and selection.until_us is None and is_counted(selection.where):
+        text, values = sql_of(selection.where, words)
+        return Total(db.execute(f"SELECT ifnull(sum(count), 0) FROM tallies e WHERE {text}", values).get, True)
+    plan = plan_of(db, words, Selection(where=selection.where, since_us=selection.since_us, until_us=selection.until_us))
+    if plan.is_empty:
+        return Total(0, True)
+    text, values = plan.where
+    rows = f"SELECT 1 FROM events e WHERE {text} LIMIT ?"
+    if plan.match is not None:
+        rows = (
+            "SELECT 1 FROM events_fts f CROSS JOIN events e ON e.id = f.rowid"
+            f" WHERE events_fts MATCH ? AND f.rowid BETWEEN ? AND ? AND {text} LIMIT ?"
+        )
+        values = (plan.match, plan.first_id, plan.last_id, *values)
+    found = db.execute(f"SELECT count(*) FROM ({rows})", (*values, cap + 1)).get
+    return Total(min(found, cap), found <= cap)
+
+
+def _events_by_hash(db: apsw.Connection, low: int, high: int, limit: int) -> list[Record]:
+    marks = " OR ".join([f'"h{first:04x}"' for first in range(low >> 48, (high >> 48) + 1)])
+    rows = db.execute(
+        "SELECT e.id FROM events_fts f CROSS JOIN events e ON e.id = f.rowid WHERE events_fts MATCH ?"
+        " AND e.key_hash BETWEEN ? AND ? ORDER BY e.ts_us DESC, e.offset DESC, e.own DESC, e.key_hash DESC LIMIT ?",
+        (f"marks : ({marks})", low - HASH_BIAS, high - HASH_BIAS, limit),
+    )
+    return _by_ids(db, [row[0] for row in rows])

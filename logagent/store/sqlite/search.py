@@ -1,0 +1,148 @@
+"""Finding events: by walking the order, or by words through the word index and the zones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+import apsw
+
+from logagent.store.sqlite.plan import Plan
+from logagent.store.sqlite.schema import ZONE_ROWS
+
+MAX_MATCHES: Final = 20_000
+_FIRST_TRY: Final = 500
+_CHUNK: Final = 256
+_ORDER: Final = {True: "ORDER BY e.ts_us DESC, e.offset DESC, e.own DESC, e.key_hash DESC",
+                 False: "ORDER BY e.ts_us, e.offset, e.own, e.key_hash"}  # fmt: skip
+
+Place = tuple[int, int, int, int, int]
+"""ts_us, offset, own, key_hash, id: sorts as events do."""
+
+
+def walked(db: apsw.Connection, plan: Plan, limit: int) -> list[int]:
+    """Ids of up to `limit` events in order, by the index that holds the order."""
+    text, values = plan.where
+    found = db.execute(f"SELECT e.id FROM events e WHERE {text} {_ORDER[plan.newest]} LIMIT ?", (*values, limit))
+    return [row[0] for row in found]
+
+
+def matched(db: apsw.Connection, plan: Plan, limit: int) -> tuple[list[int], str | None]:
+    """Ids of up to `limit` events in order by words, and a note where the search was cut.
+
+    The word index knows arrival, not time. Zones tell which stretch of arrivals can hold what times: so few rows
+    need be looked at, and it is known when those that were left out cannot matter.
+    """
+    zones = _zones(db, plan)
+    if not zones:
+        return [], None
+    first_id = max(plan.first_id, min(zones) * ZONE_ROWS)
+    last_id = min(plan.last_id, (max(zones) + 1) * ZONE_ROWS - 1)
+    for most in (_FIRST_TRY, MAX_MATCHES):
+        ids = _matches(db, plan, first_id, last_id, most + 1)
+        is_cut = len(ids) > most
+        found = _in_order(db, plan, ids[:most], zones, limit)
+        if not is_cut or _is_settled(plan, found, limit, ids[most], zones):
+            return [place[-1] for place in found], None
+    which = "newest" if plan.newest else "oldest"
+    return [place[-1] for place in found], f"searched within the {which} {MAX_MATCHES:,} matches by arrival"
+
+
+def _zones(db: apsw.Connection, plan: Plan) -> dict[int, tuple[int, int]]:
+    rows = db.execute(
+        "SELECT id, first_us, last_us FROM zones WHERE last_us >= ? AND first_us < ? AND id BETWEEN ? AND ?",
+        (plan.since_us, plan.until_us, plan.first_id // ZONE_ROWS, plan.last_id // ZONE_ROWS),
+    )
+    return {zone: (first_us, last_us) for zone, first_us, last_us in rows}
+
+
+def _matches(db: apsw.Connection, plan: Plan, first_id: int, last_id: int, most: int) -> list[int]:
+    rows = db.execute(
+        "SELECT rowid FROM events_fts WHERE events_fts MATCH ? AND rowid BETWEEN ? AND ?"
+        f" ORDER BY rowid {'DESC' if plan.newest else 'ASC'} LIMIT ?",
+        (plan.match, first_id, last_id, most),
+    )
+    return [row[0] for row in rows]
+
+
+def _in_order(
+    db: apsw.Connection, plan: Plan, ids: list[int], zones: dict[int, tuple[int, int]], limit: int
+) -> list[Place]:
+    found: list[Place] = []
+    for chunk, edge_us in _chunks(plan, ids, zones):
+        if len(found) >= limit and _beats(plan, found[limit - 1][0], edge_us):
+            break
+        found += _places(db, plan, chunk)
+        found.sort(reverse=plan.newest)
+        del found[limit:]
+    return found
+
+
+def _beats(plan: Plan, ts_us: int, edge_us: int) -> bool:
+    return ts_us > edge_us if plan.newest else ts_us < edge_us
+
+
+def _chunks(plan: Plan, ids: list[int], zones: dict[int, tuple[int, int]]) -> Iterator[tuple[list[int], int]]:
+    """Ids by zone, the zones that reach furthest first, each chunk with how far its first zone reaches."""
+    by_zone: dict[int, list[int]] = {}
+    for number in ids:
+        by_zone.setdefault(number // ZONE_ROWS, []).append(number)
+    reach = {zone: _edge(plan, zones[zone]) for zone in by_zone if zone in zones}
+    chunk: list[int] = []
+    edge_us = 0
+    for zone in sorted(reach, key=reach.__getitem__, reverse=plan.newest):
+        edge_us = edge_us if chunk else reach[zone]
+        chunk += by_zone[zone]
+        if len(chunk) >= _CHUNK:
+            yield chunk, edge_us
+            chunk = []
+    if chunk:
+        yield chunk, edge_us
+
+
+def _edge(plan: Plan, zone: tuple[int, int]) -> int:
+    return zone[1] if plan.newest else zone[0]
+
+
+def _places(db: apsw.Connection, plan: Plan, ids: list[int]) -> list[Any]:
+    text, values = plan.where
+    return db.execute(
+        "SELECT e.ts_us, e.offset, e.own, e.key_hash, e.id FROM json_each(?) j CROSS JOIN events e ON e.id = j.value"
+        f" WHERE {text}",
+        (json.dumps(ids), *values),
+    ).fetchall()
+
+
+def _is_settled(
+    plan: Plan, found: list[Place], limit: int, first_left_out: int, zones: dict[int, tuple[int, int]]
+) -> bool:
+    """Whether no match that was left out can belong on this page."""
+    if len(found) < limit:
+        return False
+    border = first_left_out // ZONE_ROWS
+    left_out = [_edge(plan, z) for number, z in zones.items() if (number <= border if plan.newest else number >= border)]
+    return all(_beats(plan, found[limit - 1][0], edge_us) for edge_us in left_out)
+
+
+def ranked(db: apsw.Connection, plan: Plan, limit: int) -> tuple[list[tuple[int, float]], str | None]:
+    """(id, score) of the best matches by BM25 within the newest `MAX_MATCHES`, newest first on ties."""
+    zones = _zones(db, plan)
+    if not zones:
+        return [], None
+    first_id = max(plan.first_id, min(zones) * ZONE_ROWS)
+    last_id = min(plan.last_id, (max(zones) + 1) * ZONE_ROWS - 1)
+    edge = db.execute(
+        "SELECT rowid FROM events_fts WHERE events_fts MATCH ? AND rowid BETWEEN ? AND ?"
+        " ORDER BY rowid DESC LIMIT 1 OFFSET ?",
+        (plan.match, first_id, last_id, MAX_MATCHES),
+    ).get
+    text, values = plan.where
+    rows = db.execute(
+        "SELECT e.id, -f.score FROM (SELECT rowid AS id, bm25(events_fts, 1.0, 0.0) AS score FROM events_fts"
+        " WHERE events_fts MATCH ? AND rowid BETWEEN ? AND ?) f CROSS JOIN events e ON e.id = f.id"
+        f" WHERE {text} ORDER BY f.score, e.ts_us DESC, e.offset DESC, e.own DESC, e.key_hash DESC LIMIT ?",
+        (plan.match, first_id if edge is None else edge + 1, last_id, *values, limit),
+    )
+    note = None if edge is None else f"ranked within the newest {MAX_MATCHES:,} matches by arrival"
+    return [(number, score) for number, score in rows], note

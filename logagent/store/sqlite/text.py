@@ -1,0 +1,85 @@
+"""Text that SQLite cannot hold, made holdable and back. Pure: no I/O, no clock.
+
+Lone surrogates (file names that are not UTF-8, odd escapes) have no UTF-8 form. They are kept as an escape
+character and a stand-in from a private plane; the escape character itself is doubled.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+_ESCAPE: Final = "\U0010ffff"
+_SHIFT: Final = 0xF0000 - 0xD800
+_TO_ESCAPE: Final = re.compile("[\ud800-\udfff\U0010ffff]")
+_ESCAPED: Final = re.compile("\U0010ffff(.)", re.DOTALL)
+_S = TypeVar("_S", bound=msgspec.Struct)
+
+
+def storable(text: str) -> str:
+    """`text` as SQLite can hold it; nearly always the same object.
+
+    >>> original(storable("a\\udc80b")) == "a\\udc80b"
+    True
+    """
+    return text if text.isascii() else _TO_ESCAPE.sub(_escape, text)
+
+
+def storable_or_none(text: str | None) -> str | None:
+    """The same for a text that may be absent."""
+    return None if text is None else storable(text)
+
+
+def original(text: str) -> str:
+    """What `storable` was given."""
+    return _ESCAPED.sub(_unescape, text) if _ESCAPE in text else text
+
+
+def original_or_none(text: str | None) -> str | None:
+    """The same for a text that may be absent."""
+    return None if text is None else original(text)
+
+
+def with_texts(struct: _S, change: Callable[[str], str]) -> _S:
+    """A struct with `change` applied to each of its text fields, in tuples too."""
+    changed = {name: _changed(getattr(struct, name), change) for name in struct.__struct_fields__}
+    return msgspec.structs.replace(struct, **changed)
+
+
+def encode(struct: msgspec.Struct) -> bytes:
+    """A struct as JSON, its texts made storable where they have to be."""
+    try:
+        found = msgspec.json.encode(struct)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(with_texts(struct, storable))
+    return found if _ESCAPE_UTF8 not in found else msgspec.json.encode(with_texts(struct, storable))
+
+
+def decode(body: bytes, kind: type[_S]) -> _S:
+    """The struct that `encode` was given."""
+    found = msgspec.json.decode(body, type=kind)
+    return found if _ESCAPE_UTF8 not in body else with_texts(found, original)
+
+
+_ESCAPE_UTF8: Final = _ESCAPE.encode()
+
+
+def _changed(value: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, tuple):
+        return tuple(change(item) for item in value)
+    return value
+
+
+def _escape(found: re.Match[str]) -> str:
+    character = found.group()
+    return _ESCAPE + (character if character == _ESCAPE else chr(ord(character) + _SHIFT))
+
+
+def _unescape(found: re.Match[str]) -> str:
+    character = found.group(1)
+    return character if character == _ESCAPE else chr(ord(character) - _SHIFT)
