@@ -50,11 +50,13 @@ def parse_value(content: bytes) -> Any:
 
 
 def _parse_leniently(content: bytes) -> Any:
+    """What Python's own reader takes beyond the standard; half surrogate pairs, which no text can hold, become `?`."""
     try:
-        return json.loads(
+        found = json.loads(
             content.decode("utf-8", "replace"), parse_constant=str, parse_int=_integer, parse_float=_float
         )
-    except (ValueError, RecursionError):
+        return msgspec.json.decode(encode(found))
+    except (ValueError, RecursionError, msgspec.MsgspecError):
         return None
 
 
@@ -68,7 +70,7 @@ def _float(digits: str) -> float | str:
 
 
 def encode(value: Any) -> bytes:
-    """`value` as compact UTF-8 JSON; lone surrogates become U+FFFD's stand-in `?`."""
+    """`value` as compact UTF-8 JSON; half surrogate pairs become `?`."""
     try:
         return msgspec.json.encode(value)
     except UnicodeEncodeError:

@@ -23,7 +23,11 @@ _BINARY_SHARE: Final = 0.3
 def read_line(line: bytes, naive: tzinfo) -> Reading | Refusal:
     """What a whole raw line (without its LF) says."""
     content, flags = clean(line)
-    reading = read_json(content, naive) if content[:1] == b"{" else _read_text(content, naive)
+    if content[:1] != b"{":
+        return _binary(line) or _flagged(_read_text(content, naive), flags)
+    reading = read_json(content, naive)
+    if isinstance(reading, Refusal):
+        return (_binary(line) or reading) if reading.reason == BAD_JSON else reading
     return _flagged(reading, flags)
 
 
@@ -31,7 +35,7 @@ def read_head(head: bytes, naive: tzinfo) -> Reading | Refusal:
     """What can be told of a line from its head alone: JSON is closed where it was cut, never refused for it."""
     content, flags = clean(_whole_characters(head))
     if content[:1] != b"{":
-        return _flagged(_read_text(content, naive), flags)
+        return _binary(head) or _flagged(_read_text(content, naive), flags)
     closed = close_json(content)
     reading = read_json(closed, naive) if closed is not None else None
     if reading is None or isinstance(reading, Refusal):
@@ -89,7 +93,7 @@ def read_json(content: bytes, naive: tzinfo) -> Reading | Refusal:
         return reading
     fields = parse_object(content)
     if fields is None:
-        return _binary(content) or Refusal(BAD_JSON, "starts with { but is no JSON object")
+        return Refusal(BAD_JSON, "starts with { but is no JSON object")
     if native.is_native(fields):
         return native.from_fields(fields, naive)
     if loguru.is_serialized(fields):
@@ -101,19 +105,18 @@ def _by_decoders(content: bytes, naive: tzinfo) -> Reading | None:
     return native.read(content) or loguru.read(content, naive)
 
 
-def _read_text(content: bytes, naive: tzinfo) -> Reading | Refusal:
+def _read_text(content: bytes, naive: tzinfo) -> Reading:
     decoded = content.decode()
-    return _binary(content) or logfmt.read(decoded, naive) or text.read(decoded, naive)
+    return logfmt.read(decoded, naive) or text.read(decoded, naive)
 
 
-def _binary(content: bytes) -> Refusal | None:
-    controls = len(content) - len(content.translate(None, _CONTROL))
-    if controls <= len(content) * _BINARY_SHARE:
+def _binary(line: bytes) -> Refusal | None:
+    controls = len(line) - len(line.translate(None, _CONTROL))
+    if controls <= len(line) * _BINARY_SHARE:
         return None
-    return Refusal(BINARY, f"{controls} of {len(content)} bytes are control characters")
+    return Refusal(BINARY, f"{controls} of {len(line)} bytes are control characters")
 
 
-def _flagged(reading: Reading | Refusal, flags: int) -> Reading | Refusal:
-    if flags and isinstance(reading, Reading):
-        reading.flags |= flags
+def _flagged(reading: Reading, flags: int) -> Reading:
+    reading.flags |= flags
     return reading
