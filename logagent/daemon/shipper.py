@@ -18,7 +18,7 @@ from logagent.daemon.checkpoint import Checkpoint, Cursor
 from logagent.daemon.checkpoint_file import CheckpointFile
 from logagent.daemon.dead_letter import DeadLetters
 from logagent.daemon.faults import Faults
-from logagent.daemon.files import File, Files
+from logagent.daemon.files import NO_DESCRIPTOR, File, Files
 from logagent.daemon.losses import LossLedger
 from logagent.daemon.stream import Block, Hole, LongLine, Rewritten, Stream
 from logagent.daemon.tail import Tail
@@ -114,6 +114,7 @@ class Shipper:
         self._under_way: tuple[OpenBatch, Future[Receipt]] | None = None
         self._last_append: Future[Receipt] | None = None
         self.deadline: float | None = None
+        self._is_short_of_descriptors = False
         self._is_dirty = False
         self._saved_at = clock.monotonic()
 
@@ -128,6 +129,9 @@ class Shipper:
             StoreUnavailable, StateUnavailable: call `forget` and try again later.
         """
         has_backlog = self._pull(is_last=is_last)
+        if self._is_short_of_descriptors and self._batch:
+            self._ship_now()  # what is acknowledged can be closed, for those that wait
+            has_backlog = True
         now = self._clock.monotonic()
         if self._batch.is_due(self._limits.batch, now, has_backlog=has_backlog) or (flush and self._batch):
             self._ship()
@@ -196,6 +200,7 @@ class Shipper:
         """Read a quantum of every file that has something new, until the batch is full; True if there is more."""
         self._faults("before_read")
         has_more = False
+        self._is_short_of_descriptors = False
         for file in self.files.busy():
             if self._batch.is_full(self._limits.batch):
                 return True
@@ -208,6 +213,7 @@ class Shipper:
         now = self._clock.monotonic()
         tail = self.files.opened(file)
         if tail is None:
+            self._is_short_of_descriptors |= file.trouble == NO_DESCRIPTOR
             return False
         try:
             has_more = self._read_quantum(file, tail, now, is_last=is_last)
