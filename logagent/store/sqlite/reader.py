@@ -14,17 +14,21 @@ from logagent.formats.fold import LearningFold
 from logagent.formats.key import parse_key
 from logagent.formats.record import Record
 from logagent.store.protocol import (
+    Arrivals,
     EventPage,
     Overview,
     Rows,
     RunPage,
     RunSummary,
     StoreIdentity,
+    Tally,
+    TallyBy,
     Total,
 )
 from logagent.store.selection import RunSelection, Selection
 from logagent.store.sqlite import runs as run_rows
 from logagent.store.sqlite import search
+from logagent.store.sqlite.arriving import arrived
 from logagent.store.sqlite.conditions import is_counted, register_functions, sql_of
 from logagent.store.sqlite.connection import (
     close_quietly,
@@ -40,12 +44,11 @@ from logagent.store.sqlite.neighbours import neighbours
 from logagent.store.sqlite.plan import Plan, plan_of
 from logagent.store.sqlite.rows import JOINED, SELECTED, record_of
 from logagent.store.sqlite.schema import VERSION
+from logagent.store.sqlite.tallied import tally
 from logagent.store.sqlite.text import storable
 from logagent.store.sqlite.tokens import Words
 
-_BY_IDS: Final = (
-    f"SELECT {SELECTED} FROM json_each(?) j CROSS JOIN events e ON e.id = j.value {JOINED} ORDER BY j.key"
-)
+_BY_IDS: Final = f"SELECT {SELECTED} FROM json_each(?) j CROSS JOIN events e ON e.id = j.value {JOINED} ORDER BY j.key"
 _T = TypeVar("_T")
 
 
@@ -83,6 +86,14 @@ class SqliteReader:
     def count(self, selection: Selection, cap: int = 10_000) -> Total:
         """How many there are; exact beyond `cap` too where the tallies know."""
         return self._ask(lambda db: _count(db, selection, cap))
+
+    def tally(self, selection: Selection, by: TallyBy, limit: int = 50) -> Sequence[Tally]:
+        """Events counted by one thing."""
+        return self._ask(lambda db: tally(db, selection, by, limit))
+
+    def arrivals(self, selection: Selection, mark: str | None, limit: int) -> Arrivals:
+        """Events stored since the mark, in order of arrival."""
+        return self._ask(lambda db: _arrivals(db, selection, mark, limit))
 
     def events_by_hash(self, low: int, high: int, limit: int = 5) -> list[Record]:
         """Log events with a hash in that range, by the first four digits in the word index."""
@@ -230,7 +241,9 @@ def _events(db: apsw.Connection, plan: Plan, limit: int) -> EventPage:
 def _ranked(db: apsw.Connection, selection: Selection, text: str, limit: int) -> EventPage:
     words = Words(db)
     any_of = words.any_of(text)
-    plan = plan_of(db, words, Selection(where=selection.where, since_us=selection.since_us, until_us=selection.until_us))
+    plan = plan_of(
+        db, words, Selection(where=selection.where, since_us=selection.since_us, until_us=selection.until_us)
+    )
     if plan.is_empty or any_of is None or limit <= 0:
         return EventPage((), False, scores=())
     found, note = search.ranked(db, plan.matching(any_of), limit + 1)
@@ -238,12 +251,19 @@ def _ranked(db: apsw.Connection, selection: Selection, text: str, limit: int) ->
     return EventPage(records, len(found) > limit, [score for _, score in found[:limit]], note)
 
 
+def _arrivals(db: apsw.Connection, selection: Selection, mark: str | None, limit: int) -> Arrivals:
+    ids, next_mark = arrived(db, selection, mark, limit)
+    return Arrivals(_by_ids(db, ids), next_mark)
+
+
 def _count(db: apsw.Connection, selection: Selection, cap: int) -> Total:
     words = Words(db)
     if selection.since_us is None and selection.until_us is None and is_counted(selection.where):
         text, values = sql_of(selection.where, words)
         return Total(db.execute(f"SELECT ifnull(sum(count), 0) FROM tallies e WHERE {text}", values).get, True)
-    plan = plan_of(db, words, Selection(where=selection.where, since_us=selection.since_us, until_us=selection.until_us))
+    plan = plan_of(
+        db, words, Selection(where=selection.where, since_us=selection.since_us, until_us=selection.until_us)
+    )
     if plan.is_empty:
         return Total(0, True)
     text, values = plan.where
