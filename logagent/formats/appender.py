@@ -1,7 +1,8 @@
 """An append-only file that several processes share: whole lines, its own rotation, and no error for the caller.
 
-Every line is one `write` on an `O_APPEND` descriptor, so lines of several processes never mix. Before each the path
-is compared with the descriptor: another process may have rotated the file, or somebody deleted it.
+Every line is one `write` on an `O_APPEND` descriptor, so lines of several processes never mix. The path is
+asked for before a line, as somebody may have deleted it, and each millisecond it is compared with the descriptor:
+another process may have rotated the file, and a line that follows into the rotated one is found there.
 """
 
 from __future__ import annotations
@@ -27,7 +28,15 @@ FILE_MODE: Final = 0o660
 DIRECTORY_MODE: Final = 0o770
 WARNING_PAUSE_S: Final = 60.0
 """A disk that is full and not full by turns warns once a minute, not at every turn."""
+PATH_CHECK_S: Final = 0.001
+"""Not at every line: `stat` between two writes doubles the time of both, as the kernel then keeps finer times."""
+BURST_S: Final = 0.000_02
+"""Nobody deletes the file between two lines that are this close, so a burst is spared the question."""
 _FLAGS: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY
+
+
+_pid = os.getpid()
+"""Kept up to date by a hook at fork: asking the system costs more than all else that `append` does in Python."""
 
 
 class Outage:
@@ -60,9 +69,12 @@ class Appender:
         "_max_bytes",
         "_notice",
         "_outage",
+        "_path_check_due_s",
         "_pid",
+        "_size",
         "_torn",
         "_warned_s",
+        "_written_s",
         "path",
     )
 
@@ -74,18 +86,21 @@ class Appender:
         self._generations = generations
         self._notice = notice
         self._warned_s: float | None = None
-        self._pid = os.getpid()
+        self._pid = _pid
         # Re-entrant: a signal's handler or a finaliser that runs inside `append` may log a line itself.
         self._lock = threading.RLock()
         self._fd: int | None = None
         self._file = (0, 0)
+        self._size = 0
+        self._written_s = 0.0
+        self._path_check_due_s = 0.0
         self._torn = False
         self._outage: Outage | None = None
         self._compressing: threading.Thread | None = None
 
     def append(self, line: bytes) -> None:
         """Write one line, which ends in LF. Never raises: what cannot be written is counted and told of later."""
-        if self._pid != os.getpid():
+        if self._pid != _pid:
             self._go_on_after_fork()
         with self._lock:
             try:
@@ -98,7 +113,7 @@ class Appender:
 
     def close(self) -> None:
         """Let the file go; a later line opens it again."""
-        if self._pid != os.getpid():
+        if self._pid != _pid:
             self._go_on_after_fork()
         with self._lock:
             self._close()
@@ -108,37 +123,41 @@ class Appender:
 
     def _write(self, line: bytes) -> None:
         try:
-            self._write_whole(self._fd_at_path(len(line)), line)
+            self._write_at(self._fd_at_path(len(line)), line)
         except OSError as error:
             if error.errno not in (errno.EBADF, errno.ESTALE):
                 raise
             self._fd = None  # closed behind our back, as daemons do with all descriptors; the number is not ours
-            self._write_whole(self._fd_at_path(len(line)), line)
+            self._write_at(self._fd_at_path(len(line)), line)
 
-    def _write_whole(self, fd: int, line: bytes) -> None:
+    def _write_at(self, fd: int, line: bytes) -> None:
         if self._torn:
             line = b"\n" + line
         written = os.write(fd, line)
-        if written == len(line):
+        self._written_s = monotonic()
+        self._size += written
+        self._torn = written != len(line)
+        if self._torn:
+            # What follows, from us or from others, must not become part of the torn line.
+            os.write(fd, b"\n")
             self._torn = False
-            return
-        self._torn = True
-        # What follows, from us or from others, must not become part of the torn line.
-        os.write(fd, b"\n")
-        self._torn = False
-        raise OSError(errno.ENOSPC, f"only {written} of {len(line)} bytes were written")
+            raise OSError(errno.ENOSPC, f"only {written} of {len(line)} bytes were written")
 
     def _fd_at_path(self, more_bytes: int) -> int:
-        """A descriptor of what stands at the path now, with room for `more_bytes`."""
-        try:
-            at_path = os.stat(self.path)
-        except FileNotFoundError:
+        """A descriptor of what stands at the path, with room for `more_bytes`."""
+        fd = self._fd
+        if fd is None or not self._is_path_good():
             return self._open()
-        if self._fd is None or (at_path.st_dev, at_path.st_ino) != self._file:
-            return self._open()
-        if self._max_bytes is not None and at_path.st_size and at_path.st_size + more_bytes > self._max_bytes:
-            return self._rotate(self._fd)
-        return self._fd
+        if self._max_bytes is not None and self._size and self._size + more_bytes > self._max_bytes:
+            return self._rotate(fd)
+        return fd
+
+    def _is_path_good(self) -> bool:
+        now = monotonic()
+        if now >= self._path_check_due_s:
+            self._path_check_due_s = now + PATH_CHECK_S
+            return self._is_at_path(self._file)
+        return now < self._written_s + BURST_S or os.access(self.path, os.F_OK)
 
     def _open(self) -> int:
         """Open the path, with a shared lock that keeps the file from being compressed while we write to it."""
@@ -147,14 +166,16 @@ class Appender:
             fd = self._open_or_make_directory()
             try:
                 opened = os.fstat(fd)
+                self._file = opened.st_dev, opened.st_ino
                 _lock_if_supported(fd)
-                if self._is_at_path(opened):
+                if self._is_at_path(self._file):
                     break
             except BaseException:
                 os.close(fd)
                 raise
             os.close(fd)  # rotated between open and lock
-        self._fd, self._file = fd, (opened.st_dev, opened.st_ino)
+        self._fd = fd
+        self._path_check_due_s = monotonic() + PATH_CHECK_S
         self._torn = opened.st_size > 0 and not _ends_in_newline(self.path, opened.st_size)
         return fd
 
@@ -165,12 +186,13 @@ class Appender:
             os.makedirs(os.path.dirname(self.path), DIRECTORY_MODE, exist_ok=True)
             return os.open(self.path, _FLAGS, FILE_MODE)
 
-    def _is_at_path(self, opened: os.stat_result) -> bool:
+    def _is_at_path(self, file: tuple[int, int]) -> bool:
         try:
             at_path = os.stat(self.path)
         except FileNotFoundError:
             return False
-        return (at_path.st_dev, at_path.st_ino) == (opened.st_dev, opened.st_ino)
+        self._size = at_path.st_size  # with what other processes wrote
+        return (at_path.st_dev, at_path.st_ino) == file
 
     def _close(self) -> None:
         fd, self._fd = self._fd, None
@@ -195,8 +217,7 @@ class Appender:
             return False
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            at_path = os.stat(self.path)
-            if (at_path.st_dev, at_path.st_ino) == self._file:  # else another process rotated just now
+            if self._is_at_path(self._file):  # else another process rotated just now
                 os.rename(self.path, self._generations.new_path())
                 self._generations.delete_old()
         except OSError:
@@ -219,7 +240,7 @@ class Appender:
 
     def _go_on_after_fork(self) -> None:
         """In a forked child the outage is the parent's to tell of, and the lock may be held by a thread not here."""
-        self._pid = os.getpid()
+        self._pid = _pid
         self._lock = threading.RLock()
         self._outage = None
         self._compressing = None
@@ -268,3 +289,11 @@ def _warn(text: str) -> None:
         sys.stderr.write(text + "\n")
     except Exception:  # noqa: BLE001 - stderr may be None, closed, or the host's own object
         return
+
+
+def _note_pid() -> None:
+    global _pid
+    _pid = os.getpid()
+
+
+os.register_at_fork(after_in_child=_note_pid)

@@ -35,8 +35,10 @@ FIELD_BYTES: Final = 160 * 1024
 TAGS_BYTES: Final = 32 * 1024
 MAX_NAME_CHARS: Final = 1024
 MAX_PATH_CHARS: Final = 4096
+SHORT_CHARS: Final = 1000
+SMALL_NUMBER: Final = 1 << 63
 _KEPT_CALL_SITES: Final = 2000
-_NOT_EXTRA: Final = ("execution_id", "script_name", "tags")
+_NOT_EXTRA: Final = frozenset({"execution_id", "script_name", "tags"})
 
 
 def object_line(fields: Mapping[str, object]) -> bytes:
@@ -66,29 +68,30 @@ class LogLineEncoder:
         `traceback_text` is loguru's own, for a record that has lost its traceback in a queue.
         """
         extra: dict[str, Any] = record["extra"]
-        tags, data = "[]", "{}"
+        data, tags = "{}", "[]"
         if extra:
-            execution_id = _bound_name(extra, "execution_id", execution_id)
-            script_name = _bound_name(extra, "script_name", script_name)
-            tags = _tags_text(extra.get("tags"))
-            bound = extra_data(extra)
-            data = json_text(bound, LINE_BYTES) if bound else "{}"
+            if extra.get("execution_id") is not None:
+                execution_id = _name_text(extra["execution_id"])
+            if extra.get("script_name") is not None:
+                script_name = _name_text(extra["script_name"])
+            if extra.get("tags"):
+                tags = _tags_text(extra["tags"])
+            data = _data_text(extra)
         message = record["message"]
-        fixed = (
+        if type(message) is not str or len(message) > LINE_BYTES:
+            message = cut_text(str(message), LINE_BYTES)
+        head = (
             f'{{"v":1,"kind":"log","timestamp":"{utc_stamp(record["time"])}"'
-            f',"execution_id":{json_string(execution_id)}'
-            f',"script_name":{json_string(script_name)},"pid":{record["process"].id:d},"hostname":{self._hostname}'
-            f',{self._level(record)},"message":'
+            f',"execution_id":{json_string(execution_id)},"script_name":{json_string(script_name)}'
+            f',"pid":{record["process"].id:d},"hostname":{self._hostname},{self._level(record)},"message":'
         )
-        text = message if type(message) is str and len(message) <= LINE_BYTES else cut_text(str(message), LINE_BYTES)
         middle = f',{self._call_site(record)},"extra_data":'
-        line = f'{fixed}{json_string(text)}{middle}{data},"tags":{tags}'
-        error = _exception(record, traceback_text)
-        line += f',"exception":{json_text(error, LINE_BYTES)}}}\n' if error else "}\n"
-        encoded = encode_utf8(line)
-        if len(encoded) <= LINE_BYTES:
-            return encoded
-        return _fitted(fixed, text, middle, extra_data(extra), f',"tags":{tags}', error)
+        error = _exception(record, traceback_text) if record["exception"] else None
+        ending = f',"exception":{json_text(error, LINE_BYTES)}}}\n' if error else "}\n"
+        line = encode_utf8(f'{head}{json_string(message)}{middle}{data},"tags":{tags}{ending}')
+        if len(line) <= LINE_BYTES:
+            return line
+        return _fitted(head, message, middle, extra_data(extra), f',"tags":{tags}', error)
 
     def _level(self, record: Record) -> str:
         level = record["level"]
@@ -131,16 +134,33 @@ def extra_data(extra: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _bound_name(extra: Mapping[str, Any], name: str, otherwise: str) -> str:
-    bound = extra.get(name)
-    if bound is None:
-        return otherwise
+def _name_text(bound: object) -> str:
     return cut_text(str.__str__(bound) if isinstance(bound, str) else safe_repr(bound), MAX_NAME_CHARS)
 
 
+def _data_text(extra: Mapping[str, Any]) -> str:
+    """JSON text of `extra_data`. Short text and small numbers, nearly all there is, need no walk."""
+    if "extra_data" in extra:
+        return json_text(extra_data(extra), LINE_BYTES)
+    pairs = []
+    for name, value in extra.items():
+        if name in _NOT_EXTRA:
+            continue
+        kind = type(value)
+        if kind is str and len(value) < SHORT_CHARS:
+            pairs.append(f"{json_string(name)}:{json_string(value)}")
+        elif kind is int and -SMALL_NUMBER < value < SMALL_NUMBER:
+            pairs.append(f"{json_string(name)}:{value}")
+        elif type(name) is str:
+            pairs.append(f"{json_string(name)}:{json_text(value, LINE_BYTES)}")
+        else:  # only logger.configure(extra=...) can bind such names
+            return json_text(extra_data(extra), LINE_BYTES)
+    return "{" + ",".join(pairs) + "}"
+
+
 def _tags_text(tags: object) -> str:
-    if tags is None:
-        return "[]"
+    if type(tags) is list and len(tags) == 1 and type(tags[0]) is str and len(tags[0]) < SHORT_CHARS:
+        return f"[{json_string(tags[0])}]"
     several = tags if isinstance(tags, (list, tuple, set, frozenset)) else (tags,)
     return json_text_within([tag if isinstance(tag, str) else safe_repr(tag) for tag in several], TAGS_BYTES)
 
@@ -154,19 +174,19 @@ def _exception(record: Record, traceback_text: str) -> dict[str, Any] | None:
 
 
 def _fitted(
-    fixed: str, message: str, middle: str, data: dict[str, Any], tags: str, error: dict[str, Any] | None
+    head: str, message: str, middle: str, data: dict[str, Any], tags: str, error: dict[str, Any] | None
 ) -> bytes:
     """The line with its long parts cut until it fits."""
     response = [data.pop("response")] if "response" in data else []
     parts: list[object] = [message, data, error, response]
     sizes = [len(encode_utf8(json_text(part, LINE_BYTES))) for part in parts]
     # 80: the names and brackets of the parts.
-    shares = _shares(sizes, LINE_BYTES - len(encode_utf8(fixed + middle + tags)) - 80)
+    shares = _shares(sizes, LINE_BYTES - len(encode_utf8(head + middle + tags)) - 80)
     texts = [json_text_within(part, share) for part, share in zip(parts, shares, strict=True)]
     if response:  # back among the others, out of the list that kept a bound None apart from none bound
         texts[1] = f'{texts[1][:-1]}{"," if data else ""}"response":{texts[3][1:-1]}}}'
     ending = f',"exception":{texts[2]}}}\n' if error else "}\n"
-    return encode_utf8(f"{fixed}{texts[0]}{middle}{texts[1]}{tags}{ending}")
+    return encode_utf8(f"{head}{texts[0]}{middle}{texts[1]}{tags}{ending}")
 
 
 def _shares(sizes: list[int], room: int) -> list[int]:

@@ -137,7 +137,8 @@ class Sink:
         """Write the line of one record. Never raises."""
         record = message.record
         try:
-            line = self._encoder.line(record, *self._owner(record), str(message).lstrip("\n"))
+            traceback_text = message.lstrip("\n") if record["exception"] else ""
+            line = self._encoder.line(record, *self._owner(record), traceback_text)
         except Exception as error:  # noqa: BLE001 - a patcher may leave anything in a record; the call still counts
             line = self._plainest_line(record, error)
         self.appender.append(line)
@@ -151,12 +152,11 @@ class Sink:
     def _owner(self, record: Record) -> tuple[str, str]:
         """Execution id and script name of the caller; the queue's thread finds them in the record."""
         if self.queue_of:
-            execution_id, script_name = record.get(_STAMP, (None, None))  # type: ignore[misc]
-        elif run := current_run():
+            stamp: tuple[str | None, str | None] = record.get(_STAMP, (None, None))  # type: ignore[assignment]
+            return stamp[0] or UNKNOWN_EXECUTION, stamp[1] or self.script_name
+        if run := current_run():
             return run.execution_id, run.script_name
-        else:
-            execution_id, script_name = current_execution_id(), None
-        return execution_id or UNKNOWN_EXECUTION, script_name or self.script_name
+        return current_execution_id() or UNKNOWN_EXECUTION, self.script_name
 
     def _plainest_line(self, record: Mapping[str, Any], error: Exception) -> bytes:
         return object_line(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 SAFE_NAME_CHARS: Final = 100
 """File names end at 255 bytes, and a rotation suffix, a pid and an ending come behind the name."""
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_last_second: tuple[int, str] = (0, "1970-01-01T00:00:00")
+"""Lines come by thousands within one second; its text is kept."""
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 _EXECUTION_ID: Final = re.compile(r"(.+)_\d{8}T\d{6}Z_[0-9a-f]{8}")
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
@@ -67,12 +70,16 @@ def utc_stamp(moment: datetime) -> str:
     >>> utc_stamp(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
     '2026-01-02T03:04:05.000000Z'
     """
-    offset = moment.utcoffset()
-    if offset is None:
+    global _last_second
+    if moment.tzinfo is None:
         moment = moment.astimezone(UTC)
-    elif offset:
-        moment = moment - offset
-    return moment.isoformat("T", "microseconds")[:26] + "Z"
+    since = moment - _EPOCH
+    second = since.days * 86_400 + since.seconds
+    known, text = _last_second
+    if known != second:
+        text = (_EPOCH + timedelta(seconds=second)).isoformat()[:19]
+        _last_second = second, text  # one tuple: threads find the number and the text of the same second
+    return f"{text}.{since.microseconds:06d}Z"
 
 
 def now_stamp() -> str:
