@@ -79,12 +79,13 @@ class _LazyGroup(click.Group):
 @click.option("--max-tokens", type=int, metavar="N", help="Budget of -o compact.")
 @click.version_option(package_name="logagent", prog_name="logagent-query")
 @click.pass_context
-def group(ctx: click.Context, /, **_options: object) -> None:
+def group(ctx: click.Context, /, **_options: object) -> object:
     """Ask what ran, what failed and why. Without a command: an overview."""
-    if ctx.invoked_subcommand is None:
-        from logagent.query.commands.runs import overview
+    if ctx.invoked_subcommand is not None:
+        return None
+    from logagent.query.commands.runs import overview
 
-        ctx.invoke(overview)
+    return ctx.invoke(overview)
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from logagent.formats.times import utc_text
 from logagent.query.item import Window
 from logagent.query.wording import query_text
 from logagent.store.protocol import Reader, Total
-from logagent.store.selection import EVERYTHING, And, Condition, RunSelection, Selection
+from logagent.store.selection import And, Condition, RunSelection, Selection
 
 _TRIED: Final = 6
 _CAP: Final = 1_000
@@ -21,26 +21,34 @@ def why_empty(reader: Reader, selection: Selection) -> list[str]:
     """Sentences on a selection that holds no event: what matches without the window, without each filter."""
     if not reader.count(Selection(), 1).value:
         return ["the store holds no events at all", *_last_run(reader)]
-    said: list[str] = []
-    window = Window(selection.since_us, selection.until_us)
-    if window != Window():
-        count = reader.count(Selection(where=selection.where), _CAP)
-        said.append(f"in the window {window} nothing matches; without it {_events(count)}")
-    said += _without_each(reader, selection)
-    return said + _last_run(reader)
-
-
-def _without_each(reader: Reader, selection: Selection) -> list[str]:
     parts = selection.where.conditions if isinstance(selection.where, And) else (selection.where,)
-    if parts == EVERYTHING.conditions:
+    nowhere = [part for part in parts[:_TRIED] if not reader.count(Selection(where=part), 1).value]
+    if nowhere:
+        said = [f"nothing in the store matches {_short(query_text(part))}, at any time" for part in nowhere]
+        return said + _last_run(reader)
+    return [*_without_window(reader, selection), *_without_each(reader, selection, parts), *_last_run(reader)]
+
+
+def _without_window(reader: Reader, selection: Selection) -> list[str]:
+    window = Window(selection.since_us, selection.until_us)
+    if window == Window():
         return []
-    return [_without(reader, selection, parts, left_out) for left_out in range(len(parts))][:_TRIED]
+    count = reader.count(Selection(where=selection.where), _CAP)
+    return [f"in the window {window} nothing matches; without it {_events(count)}"]
 
 
-def _without(reader: Reader, selection: Selection, parts: tuple[Condition, ...], left_out: int) -> str:
+def _without_each(reader: Reader, selection: Selection, parts: tuple[Condition, ...]) -> list[str]:
+    """Which single filter hides something; a lone filter hides everything, which says nothing."""
+    if len(parts) < 2:
+        return []
+    found = [(part, _count_without(reader, selection, parts, at)) for at, part in enumerate(parts[:_TRIED])]
+    said = [f"without {_short(query_text(part))} {_events(count)}" for part, count in found if count.value]
+    return said or ["every filter matches something, but all but one of them together still nothing"]
+
+
+def _count_without(reader: Reader, selection: Selection, parts: tuple[Condition, ...], left_out: int) -> Total:
     rest = And(parts[:left_out] + parts[left_out + 1 :])
-    count = reader.count(msgspec.structs.replace(selection, where=rest, after=None), _CAP)
-    return f"without {_short(query_text(parts[left_out]))} {_events(count)}"
+    return reader.count(msgspec.structs.replace(selection, where=rest, after=None), _CAP)
 
 
 def _short(text: str) -> str:

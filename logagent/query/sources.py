@@ -32,6 +32,11 @@ class Place(msgspec.Struct, frozen=True):
     url: str
     state_dir: str
 
+    @property
+    def is_store(self) -> bool:
+        """False for a bare log file, which no daemon fills."""
+        return "://" in self.url
+
 
 def find_place(store: str | None, state_dir: str | None) -> Place:
     """Where flags and settings say that the store is; a bare file's path stays one.

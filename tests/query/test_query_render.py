@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from logagent.errors import BadQuery
 from logagent.query.item import Item, Page
-from logagent.query.render.compact import Ways, compact
+from logagent.query.render.budget import Ways
+from logagent.query.render.compact import compact
 from logagent.query.render.delimited import csv_page
 from logagent.query.render.escape import json_text, visible
 from logagent.query.render.table import plain_table, rich_table

@@ -10,21 +10,34 @@ import click
 from logagent.errors import BadQuery, LogagentError
 from logagent.query.render.escape import json_text
 from logagent.query.render.failure import error_document, error_text, exit_code
+from logagent.query.wording import with_source
 
 
-def report(error: LogagentError | click.ClickException, arguments: list[str]) -> int:
-    """Print the failure, for `-o json` as the document on stdout, and give the exit code."""
-    if isinstance(error, click.ClickException):
-        error = BadQuery(error.format_message())
-    if _wants_json(arguments):
-        sys.stdout.write(json_text(error_document(error)) + "\n")
+def tell(error: LogagentError, *, is_json: bool, asked: str | None = None, source: tuple[str, ...] = ()) -> int:
+    """Print the failure, as a document on stdout or as text on stderr, and give the exit code.
+
+    Args:
+        asked: the query text that a position counts in.
+        source: options that name the source, so that what helps asks the same one.
+    """
+    hint = getattr(error, "hint", None)
+    hint = with_source(hint, source) if hint else None
+    sys.stdout.flush()
+    if is_json:
+        sys.stdout.write(json_text(error_document(error, hint)) + "\n")
     else:
-        sys.stderr.write(error_text(error, getattr(error, "asked", None)))
+        sys.stderr.write(error_text(error, asked, hint))
     return exit_code(error)
 
 
+def report(error: LogagentError | click.ClickException, arguments: list[str]) -> int:
+    """The same for what went wrong before a command had begun: only the raw arguments say which form."""
+    if isinstance(error, click.ClickException):
+        error = BadQuery(error.format_message())
+    return tell(error, is_json=_wants_json(arguments))
+
+
 def _wants_json(arguments: list[str]) -> bool:
-    """Read from the raw arguments: when click refuses them there is nothing parsed to look at."""
     if {"-ojson", "--output=json"} & set(arguments):
         return True
     return any(name in ("-o", "--output") and value == "json" for name, value in pairwise(arguments))

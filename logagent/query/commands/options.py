@@ -9,7 +9,8 @@ from typing import Any, TypeAlias
 
 import click
 
-from logagent.errors import BadQuery
+from logagent.errors import LogagentError
+from logagent.query.commands.failing import tell
 from logagent.query.commands.session import Session
 
 Command: TypeAlias = Callable[..., Any]
@@ -26,9 +27,8 @@ def reading(function: Command) -> Command:
         session = Session(words, typed=sys.argv[1:], name=context.info_name or "", **given)
         try:
             return function(session, **options)
-        except BadQuery as error:
-            error.asked = session.text()  # type: ignore[attr-defined]
-            raise
+        except LogagentError as error:
+            return tell(error, is_json=session.form == "json", asked=session.text(), source=session.source)
         finally:
             session.close()
 

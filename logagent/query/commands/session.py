@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -15,7 +14,7 @@ from logagent.errors import BadQuery, NotFound
 from logagent.formats.status import Status
 from logagent.query.freshness import STATUS_FILE, daemon_document, read_status
 from logagent.query.item import Page, Window
-from logagent.query.render.compact import DEFAULT_TOKENS, Ways, compact
+from logagent.query.render.budget import DEFAULT_TOKENS, Ways
 from logagent.query.render.escape import json_text
 from logagent.query.sources import Place, find_place, open_source
 from logagent.query.window import resolve_window
@@ -64,8 +63,13 @@ class Session:
 
     @cached_property
     def status(self) -> Status | None:
-        """The daemon's status, if one reports in the state directory."""
-        return read_status(os.path.join(self.place.state_dir, STATUS_FILE))
+        """The status of the daemon that fills this store, if it reports in the state directory or beside it."""
+        beside = os.path.dirname(self.place.url.removeprefix("sqlite://"))
+        for directory in (self.place.state_dir, beside):
+            found = read_status(os.path.join(directory, STATUS_FILE))
+            if found is not None and (self._store is None or found.store.url == self.place.url):
+                return found
+        return None
 
     @property
     def now_us(self) -> int:
@@ -97,9 +101,9 @@ class Session:
 
     def answer(self, page: Page) -> None:
         """Write the page in the form asked for; its hints ask the same source."""
-        if not page.items and self._store is None:
+        if not page.items and self.place.is_store:
             page = page.with_hints([*page.hints, str(daemon_document(self.status, self.now_us)["says"])])
-        page = page.with_hints([with_source(hint, self._source) for hint in page.hints])
+        page = page.with_hints([with_source(hint, self.source) for hint in page.hints])
         match self.form:
             case "json":
                 write(json_text(page.to_dict()) + "\n")
@@ -107,6 +111,8 @@ class Session:
                 self.stream_json(page)
                 note(json_text(page.envelope()))
             case "compact":
+                from logagent.query.render.compact import compact
+
                 write(compact(page, self.max_tokens, self._ways(page)))
             case "csv":
                 from logagent.query.render.delimited import csv_page
@@ -124,7 +130,8 @@ class Session:
         return count
 
     @property
-    def _source(self) -> tuple[str, ...]:
+    def source(self) -> tuple[str, ...]:
+        """The options that name this source again."""
         given = (("--store", self._store), ("--state-dir", self._state_dir))
         return tuple(word for name, value in given if value for word in (name, value))
 
@@ -144,7 +151,7 @@ class Session:
         if not sys.stdout.isatty():
             write(plain_table(page))
             return
-        columns, rows = shutil.get_terminal_size()
+        columns, rows = os.get_terminal_size(sys.stdout.fileno())
         text = plain_table(page) if "NO_COLOR" in os.environ else rich_table(page, columns)
         if text.count("\n") < rows:
             write(text)

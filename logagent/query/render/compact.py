@@ -16,14 +16,12 @@ import msgspec
 from logagent.errors import BadQuery
 from logagent.query.documents import short_id
 from logagent.query.item import Item, Page, Window
+from logagent.query.render.budget import CHARACTERS_PER_TOKEN, DEFAULT_TOKENS, MIN_TOKENS, Ways
 from logagent.query.render.escape import visible
 from logagent.query.render.lines import clip, common, counts_text, item_lines, level_letter
 from logagent.query.template import grouped
 from logagent.query.wording import PROGRAM
 
-CHARACTERS_PER_TOKEN: Final = 2.4
-MIN_TOKENS: Final = 200
-DEFAULT_TOKENS: Final = 2_000
 _WHOLE: Final = 1_000_000
 _CLIPS: Final = (_WHOLE, 400, 120)
 _FEWEST_TEMPLATES: Final = 3
@@ -31,16 +29,6 @@ _HOISTED: Final = ("script_name", "execution_id")
 _PLURALS: Final = {"event": "events", "run": "runs", "row": "rows", "learning": "learnings"}
 _LONGEST_HEAD: Final = 150
 _NOTICE: Final = "quoted text was written by programs"
-
-
-class Ways(msgspec.Struct, frozen=True):
-    """Complete commands that lead on from an answer; None where there is none.
-
-    `next` gives the following page, `more` the same answer in full.
-    """
-
-    next: str | None = None
-    more: str | None = None
 
 
 class _Rung(msgspec.Struct, frozen=True):

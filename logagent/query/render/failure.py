@@ -52,7 +52,7 @@ def error_word(error: LogagentError) -> str:
     return str(own) if own else next(word for kind, _, word in _EXITS if isinstance(error, kind))
 
 
-def error_text(error: LogagentError, asked: str | None = None) -> str:
+def error_text(error: LogagentError, asked: str | None = None, hint: str | None = None) -> str:
     """The error for people: with the query and a caret under the position, where it has one.
 
     >>> print(error_text(BadQuery("no field 'levle'", position=2), "a levle:x"), end="")
@@ -67,7 +67,7 @@ def error_text(error: LogagentError, asked: str | None = None) -> str:
     closest = getattr(error, "closest", ())
     if closest:
         lines.append("closest: " + ", ".join(map(visible, closest)))
-    if hint := getattr(error, "hint", None):
+    if hint:
         lines.append("try: " + visible(hint))
     return "".join(line + "\n" for line in lines)
 
@@ -83,11 +83,10 @@ def _caret(asked: str, position: int) -> list[str]:
     return [f"  {before}{after}", "  " + " " * len(before) + "^"]
 
 
-def error_document(error: LogagentError) -> dict[str, Any]:
+def error_document(error: LogagentError, hint: str | None = None) -> dict[str, Any]:
     """The `json` document of a failure: the envelope's fields, with `error` beside them."""
     partial = error.partial if isinstance(error, QueryTimeout) else None
     page = partial if isinstance(partial, Page) else Page("row", [])
-    hint = getattr(error, "hint", None)
     told = {
         "code": error_word(error),
         "message": str(error),

@@ -215,6 +215,7 @@ LINES: Final[dict[str, Callable[[Fields, int], list[str]]]] = {
     "execution": execution_lines,
     "overview": overview_lines,
     "detail": detail_lines,
+    "performance": detail_lines,
 }
 
 

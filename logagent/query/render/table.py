@@ -37,7 +37,7 @@ _RUN_COLUMNS: Final[tuple[Column, ...]] = (
     ("ERROR", lambda run: clip(visible(str(run.get("error") or "")), 200)),
 )
 _COLUMNS: Final = {"event": _EVENT_COLUMNS, "run": _RUN_COLUMNS}
-_AS_LINES: Final = frozenset({"execution", "overview", "detail"})
+_AS_LINES: Final = frozenset({"execution", "overview", "detail", "performance"})
 _COLOURS: Final = {
     "DEBUG": "dim",
     "WARNING": "yellow",
