@@ -29,7 +29,7 @@ def open_store(url: str) -> Store:
         from logagent.store.sqlite.writer import SqliteStore
 
         return SqliteStore(path)
-    raise _unknown(url, backend)
+    raise _unknown(backend)
 
 
 def open_reader(url: str) -> Reader:
@@ -44,7 +44,7 @@ def open_reader(url: str) -> Reader:
         from logagent.store.sqlite.reader import SqliteReader
 
         return SqliteReader(path)
-    raise _unknown(url, backend)
+    raise _unknown(backend)
 
 
 def _parts(url: str) -> tuple[str, str]:
@@ -57,7 +57,7 @@ def _parts(url: str) -> tuple[str, str]:
     return backend, path
 
 
-def _unknown(url: str, backend: str) -> ConfigError:
+def _unknown(backend: str) -> ConfigError:
     if backend.startswith("arangodb"):
         return ConfigError("a store in ArangoDB is not in this version yet: use sqlite:///absolute/path/logs.db")
     return ConfigError(f"store scheme {backend!r} is unknown: use sqlite:///absolute/path/logs.db")

@@ -57,7 +57,9 @@ _HAS: Final = {
     "extra_data": "e.extra_data IS NOT NULL",
     "run": "e.run_id <> 0",
 }
-COUNTED: Final = frozenset({Field.LEVEL, Field.SCRIPT, Field.RUN, Field.FUNCTION, Field.FILE, Field.LINE, Field.DURATION})
+COUNTED: Final = frozenset(
+    {Field.LEVEL, Field.SCRIPT, Field.RUN, Field.FUNCTION, Field.FILE, Field.LINE, Field.DURATION}
+)
 """Fields whose SQL needs only run_id, site_id and level_id, so that it holds for `tallies e` too."""
 
 
@@ -146,7 +148,7 @@ def is_counted(condition: Condition) -> bool:
 
 def register_functions(db: apsw.Connection) -> None:
     """Give the connection the functions that the SQL made here calls."""
-    db.create_scalar_function("extra_compares", extra_compares, 4, deterministic=True)
+    db.create_scalar_function("extra_compares", _extra_compares, 4, deterministic=True)
     db.create_scalar_function("extra_has", _extra_has, 2, deterministic=True)
 
 
@@ -160,15 +162,16 @@ _COMPARE: Final[dict[str, Callable[[Any, Any], bool]]] = {
 }
 
 
-def extra_compares(extra_data: bytes | None, path_json: str, op: str, value_json: str) -> bool:
-    """Whether the value at that path compares so; see `CompareExtra`."""
+def _extra_compares(*arguments: Any) -> bool:
+    extra_data, path_json, op, value_json = arguments
     found, value = _at(extra_data, path_json), _decoded(value_json)
     if op == "!=":
         return not _equal_sort(found, value) or found != value
     return _equal_sort(found, value) and _ordered(found, op) and _COMPARE[op](found, value)
 
 
-def _extra_has(extra_data: bytes | None, path_json: str) -> bool:
+def _extra_has(*arguments: Any) -> bool:
+    extra_data, path_json = arguments
     return _at(extra_data, path_json) is not _ABSENT
 
 

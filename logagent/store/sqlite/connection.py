@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 import apsw
@@ -120,6 +120,11 @@ _SENTENCES: Final[tuple[tuple[type[apsw.Error], str], ...]] = (
     (apsw.PermissionsError, "permission is refused"),
     (apsw.IOError, "reading or writing failed"),
 )
+
+
+def fetched(db: apsw.Connection, text: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """All rows of a statement, typed as what they are: whatever the columns hold."""
+    return list(db.execute(text, values))
 
 
 def close_quietly(db: apsw.Connection) -> None:

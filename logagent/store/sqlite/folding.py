@@ -49,12 +49,23 @@ def subject_of(line: Line) -> str:
 
 def folded_record(row: tuple[Any, ...]) -> Record:
     """The record that a row of `SELECTED` holds."""
-    (ts_us, offset, own, key_hash, length, host, file, fingerprint, *told, continuation_of, kind, body) = row
+    ts_us, offset, own, key_hash, length, host, file, fingerprint = row[:8]
+    time_source, flags, ingested_us, continuation_of, kind, body = row[8:]
     origin = Origin(original(host), original(file), fingerprint + HASH_BIAS)
     line = decode(body, LINE_TYPES[kind])
-    own_us = ts_us if own else 0
-    continued = original_or_none(continuation_of)
-    return Record(ts_us, own_us, offset, key_hash + HASH_BIAS, length, origin, line, *told, continued)
+    return Record(
+        ts_us,
+        ts_us if own else 0,
+        offset,
+        key_hash + HASH_BIAS,
+        length,
+        origin,
+        line,
+        time_source,
+        flags,
+        ingested_us,
+        original_or_none(continuation_of),
+    )
 
 
 def keep(db: apsw.Connection, names: Names, records: Iterable[Record]) -> None:

@@ -48,7 +48,7 @@ def _fence(db: apsw.Connection, deadline: float) -> None:
     db.authorizer = _authorize
 
 
-def _authorize(action: int, first: str | None, second: str | None, _database: str | None, _view: str | None) -> int:
+def _authorize(action: int, _first: str | None, second: str | None, _db: str | None, _view: str | None) -> int:
     if action == apsw.SQLITE_FUNCTION:
         is_allowed = (second or "").lower() not in _FORBIDDEN_FUNCTIONS
     else:
@@ -92,11 +92,22 @@ def _answer(
     return Rows(watch.columns or (), rows, False)
 
 
+_ASKED_WRONGLY: Final = (
+    apsw.SQLError,
+    apsw.TooBigError,
+    apsw.ConstraintError,
+    apsw.MismatchError,
+    apsw.RangeError,
+)
+
+
 def _translated(error: apsw.Error, path: str) -> QueryError | Exception:
     said = str(error)
     if isinstance(error, apsw.AuthError | apsw.ReadOnlyError | apsw.PermissionsError):
         return NotPermitted(f"only reading is allowed here: {said}")
-    if isinstance(error, apsw.SQLError | apsw.TooBigError | apsw.ConstraintError | apsw.MismatchError | apsw.RangeError):
+    if isinstance(
+        error, apsw.SQLError | apsw.TooBigError | apsw.ConstraintError | apsw.MismatchError | apsw.RangeError
+    ):
         position = getattr(error, "error_offset", -1)
         return BadQuery(f"SQL: {said}", position=position if position >= 0 else None)
     return translation(error, path)

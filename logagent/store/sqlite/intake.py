@@ -22,20 +22,24 @@ Identity = tuple[int, int, int]
 
 
 class Tally:
-    """Events of one run, call site, level and hour in this batch; indexes count its new rows from 0."""
+    """New events of one run, call site, level and hour in this batch."""
 
-    __slots__ = ("count", "first_index", "first_us", "last_index", "last_us")
+    __slots__ = ("count", "first_id", "first_us", "last_id", "last_us")
 
-    def __init__(self, index: int, ts_us: int) -> None:
+    def __init__(self, event_id: int, ts_us: int) -> None:
         self.count = 0
-        self.first_index = self.last_index = index
+        self.first_id = self.last_id = event_id
         self.first_us = self.last_us = ts_us
 
 
 class Intake:
-    """Takes records in order of time; afterwards `rows`, `tallies`, `ends` and `folded` say what to write."""
+    """Takes records in order of time; afterwards `rows`, `tallies`, `ends` and `folded` say what to write.
 
-    def __init__(self, names: Names) -> None:
+    New events are numbered on from `last_id`.
+    """
+
+    def __init__(self, names: Names, last_id: int) -> None:
+        self.last_id = last_id
         self._names = names
         self._timestamps = TimestampForm()
         self._hour, self._hour_end = 0, -1
@@ -98,21 +102,22 @@ class Intake:
             message, odd = split_message(record, line)
         extra = line.extra_data
         if line.embeddings is not None:
-            self.embeddings.append((len(self.rows), line.embeddings))
+            self.embeddings.append((self.last_id, line.embeddings))
         self.rows.append((
-            ts_us, record.offset, own, record.hash - HASH_BIAS, record.length, origin, run, site, process, level,
-            record.time_source, record.flags, record.ingested_us, self._timestamps.unusual(line.timestamp, ts_us),
+            self.last_id, ts_us, record.offset, own, record.hash - HASH_BIAS, record.length,
+            origin, run, site, process, level, record.time_source, record.flags, record.ingested_us, self._timestamps.unusual(line.timestamp, ts_us),
             message, None if extra is EMPTY_OBJECT or extra == EMPTY_OBJECT else extra,
             tags_column(line.tags) if line.tags else None, line.exception, odd,
         ))  # fmt: skip
 
     def _count(self, record: Record, key: tuple[int, int, int, int], origin: int) -> None:
-        ts_us, index = record.ts_us, len(self.rows)
+        ts_us = record.ts_us
+        self.last_id += 1
         tally = self.tallies.get(key)
         if tally is None:
-            tally = self.tallies[key] = Tally(index, ts_us)
+            tally = self.tallies[key] = Tally(self.last_id, ts_us)
         tally.count += 1
-        tally.last_index = index
+        tally.last_id = self.last_id
         tally.last_us = ts_us
         end = record.offset + record.length
         if end > self.ends.get(origin, -1):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import apsw
@@ -82,13 +82,17 @@ def _with_window(
     since_us, until_us = selection.since_us, selection.until_us
     newest = selection.direction is Direction.NEWEST_FIRST
     if selection.after is not None:
-        text, values = f"{text} AND {POSITION} {'<' if newest else '>'} (?, ?, ?, ?)", (*values, *place(selection.after))
-        if newest:
-            until_us = min(selection.after.ts_us + 1, until_us if until_us is not None else selection.after.ts_us + 1)
-        else:
-            since_us = max(selection.after.ts_us, since_us if since_us is not None else selection.after.ts_us)
-    since_us = max(since_us if since_us is not None else first_us, first_us)
-    until_us = min(until_us if until_us is not None else last_us + 1, last_us + 1)
+        text, values = (
+            f"{text} AND {POSITION} {'<' if newest else '>'} (?, ?, ?, ?)",
+            (*values, *place(selection.after)),
+        )
+        first_us, last_us = (
+            (first_us, min(last_us, selection.after.ts_us))
+            if newest
+            else (max(first_us, selection.after.ts_us), last_us)
+        )
+    since_us = max(first_us, first_us if since_us is None else since_us)
+    until_us = min(last_us + 1, last_us + 1 if until_us is None else until_us)
     text += " AND e.ts_us >= ? AND e.ts_us < ?"
     return Plan(match, (text, (*values, since_us, until_us)), newest, first_id, last_id, since_us, until_us)
 
@@ -122,7 +126,7 @@ def _is_text(condition: Condition) -> bool:
     return False
 
 
-def _match(positive: list[Condition], negative: list[Condition], words: Words) -> str:
+def _match(positive: Sequence[Condition], negative: Sequence[Condition], words: Words) -> str:
     found = [_alternatives(part, words) for part in positive]
     if NOTHING in found:
         return NOTHING
@@ -197,7 +201,7 @@ def _level_mark(db: apsw.Connection, part: Compare, *, always: bool) -> str | No
     return "marks : (" + " OR ".join(f'"l{level_id}"' for level_id in ids) + ")"
 
 
-_COMPARES: Final = {
+_COMPARES: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "=": lambda a, b: a == b,
     "!=": lambda a, b: a != b,
     "<": lambda a, b: a < b,

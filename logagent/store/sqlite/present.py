@@ -9,12 +9,11 @@ from typing import Final
 import apsw
 
 from logagent.formats.record import Record
+from logagent.store.sqlite.connection import fetched
 from logagent.store.sqlite.intake import Identity
 from logagent.store.sqlite.names import HASH_BIAS
 
-_RANGE: Final = (
-    "SELECT ts_us, offset, key_hash FROM {table} WHERE ts_us BETWEEN ? AND ? AND own = 1 LIMIT ?"
-)
+_RANGE: Final = "SELECT ts_us, offset, key_hash FROM {table} WHERE ts_us BETWEEN ? AND ? AND own = 1 LIMIT ?"
 _LISTED: Final = (
     "SELECT t.ts_us, t.offset, t.key_hash FROM json_each(?) j CROSS JOIN {table} t"
     " ON t.ts_us = j.value ->> 0 AND t.offset = j.value ->> 1 AND t.own = 1 AND t.key_hash = j.value ->> 2"
@@ -35,11 +34,11 @@ def present(db: apsw.Connection, records: Sequence[Record], table: str = "events
         return set()
     most = 4 * len(records) + 1_000
     first, last = min(r.ts_us for r in records), max(r.ts_us for r in records)
-    found = db.execute(_RANGE.format(table=table), (first, last, most)).fetchall()
+    found = fetched(db, _RANGE.format(table=table), (first, last, most))
     if len(found) == most:
         own = [(r.ts_us, r.offset, r.hash - HASH_BIAS) for r in records if r.own_us]
-        found = db.execute(_LISTED.format(table=table), (json.dumps(own),)).fetchall()
+        found = fetched(db, _LISTED.format(table=table), (json.dumps(own),))
     timeless = [(r.offset, r.hash - HASH_BIAS) for r in records if not r.own_us]
     if timeless:
-        found += db.execute(_TIMELESS.format(table=table), (json.dumps(timeless),)).fetchall()
+        found += fetched(db, _TIMELESS.format(table=table), (json.dumps(timeless),))
     return {(own_us, offset, signed + HASH_BIAS) for own_us, offset, signed in found}

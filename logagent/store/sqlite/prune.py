@@ -10,8 +10,10 @@ import apsw
 
 from logagent.formats.record import LogLine, Record
 from logagent.store.protocol import PruneCriteria, PruneResult
+from logagent.store.sqlite.connection import fetched
 from logagent.store.sqlite.intake import HOUR_US
 from logagent.store.sqlite.names import HASH_BIAS
+from logagent.store.sqlite.schema import whole_periods
 from logagent.store.sqlite.text import original, storable
 
 _CHOSEN: Final = "temp.chosen"
@@ -123,7 +125,7 @@ def _remember(db: apsw.Connection, criteria: PruneCriteria) -> None:
     ids = None if criteria.execution_ids is None else _ids_text(criteria.execution_ids)
     same = (ids, criteria.level_no, criteria.before_us is None)
     where = "execution_ids IS ? AND level_no IS ? AND (before_us IS NULL) = ?"
-    known = db.execute(f"SELECT id, before_us FROM prune_log WHERE {where}", same).fetchall()
+    known = fetched(db, f"SELECT id, before_us FROM prune_log WHERE {where}", same)
     if known and (criteria.before_us is None or known[0][1] >= criteria.before_us):
         return
     db.execute(
@@ -140,9 +142,9 @@ _DELETE: Final = (
     " WHERE id IN temp.chosen GROUP BY 1, 2, 3) gone WHERE tallies.run_id = gone.run_id"
     " AND tallies.site_id = gone.site_id AND tallies.level_id = gone.level_id",
     "DELETE FROM tallies WHERE count = 0",
-    "UPDATE level_hours SET count = count - gone.n FROM (SELECT (ts_us - ((ts_us % {hour} + {hour}) % {hour})) /"
-    " {hour} AS hour, level_id, count(*) AS n FROM events WHERE id IN temp.chosen GROUP BY 1, 2) gone"
-    " WHERE level_hours.hour = gone.hour AND level_hours.level_id = gone.level_id".format(hour=HOUR_US),
+    f"UPDATE level_hours SET count = count - gone.n FROM (SELECT {whole_periods('ts_us', HOUR_US)} AS hour, level_id,"
+    " count(*) AS n FROM events WHERE id IN temp.chosen GROUP BY 1, 2) gone"
+    " WHERE level_hours.hour = gone.hour AND level_hours.level_id = gone.level_id",
     "DELETE FROM level_hours WHERE count = 0",
     "DELETE FROM events_fts WHERE rowid IN temp.chosen",
     "DELETE FROM event_embeddings WHERE event_id IN temp.chosen",

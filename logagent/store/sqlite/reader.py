@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import apsw
+import msgspec
 
-from logagent.errors import StoreTooNew, StoreUnavailable
+from logagent.errors import BadQuery, StoreTooNew, StoreUnavailable
 from logagent.formats.fold import LearningFold
 from logagent.formats.key import parse_key
 from logagent.formats.record import Record
@@ -25,13 +26,13 @@ from logagent.store.protocol import (
     TallyBy,
     Total,
 )
-from logagent.store.selection import RunSelection, Selection
+from logagent.store.selection import Direction, RunSelection, Selection
+from logagent.store.sqlite import counting, search
 from logagent.store.sqlite import runs as run_rows
-from logagent.store.sqlite import search
-from logagent.store.sqlite.arriving import arrived
-from logagent.store.sqlite.conditions import is_counted, register_functions, sql_of
+from logagent.store.sqlite.conditions import register_functions
 from logagent.store.sqlite.connection import (
     close_quietly,
+    fetched,
     file_identity,
     open_for_reading,
     translated,
@@ -44,7 +45,6 @@ from logagent.store.sqlite.neighbours import neighbours
 from logagent.store.sqlite.plan import Plan, plan_of
 from logagent.store.sqlite.rows import JOINED, SELECTED, record_of
 from logagent.store.sqlite.schema import VERSION
-from logagent.store.sqlite.tallied import tally
 from logagent.store.sqlite.text import storable
 from logagent.store.sqlite.tokens import Words
 
@@ -68,7 +68,7 @@ class SqliteReader:
 
     def identity(self) -> StoreIdentity:
         """Which store this is."""
-        found = self._ask(lambda db: dict[str, Any](db.execute("SELECT name, value FROM meta").fetchall()))  # type: ignore[arg-type]
+        found = self._ask(lambda db: dict(fetched(db, "SELECT name, value FROM meta")))
         return StoreIdentity(found["store_id"], found["store_seq"])
 
     def overview(self) -> Overview:
@@ -85,14 +85,14 @@ class SqliteReader:
 
     def count(self, selection: Selection, cap: int = 10_000) -> Total:
         """How many there are; exact beyond `cap` too where the tallies know."""
-        return self._ask(lambda db: _count(db, selection, cap))
+        return self._ask(lambda db: counting.count(db, selection, cap))
 
     def tally(self, selection: Selection, by: TallyBy, limit: int = 50) -> Sequence[Tally]:
-        """Events counted by one thing."""
-        return self._ask(lambda db: tally(db, selection, by, limit))
+        """Counts by value."""
+        return self._ask(lambda db: counting.tally(db, selection, by, limit))
 
     def arrivals(self, selection: Selection, mark: str | None, limit: int) -> Arrivals:
-        """Events stored since the mark, in order of arrival."""
+        """What was stored since the mark, which is the id of the last event seen; ids are never given twice."""
         return self._ask(lambda db: _arrivals(db, selection, mark, limit))
 
     def events_by_hash(self, low: int, high: int, limit: int = 5) -> list[Record]:
@@ -241,9 +241,7 @@ def _events(db: apsw.Connection, plan: Plan, limit: int) -> EventPage:
 def _ranked(db: apsw.Connection, selection: Selection, text: str, limit: int) -> EventPage:
     words = Words(db)
     any_of = words.any_of(text)
-    plan = plan_of(
-        db, words, Selection(where=selection.where, since_us=selection.since_us, until_us=selection.until_us)
-    )
+    plan = plan_of(db, words, _newest_first(selection))
     if plan.is_empty or any_of is None or limit <= 0:
         return EventPage((), False, scores=())
     found, note = search.ranked(db, plan.matching(any_of), limit + 1)
@@ -251,31 +249,21 @@ def _ranked(db: apsw.Connection, selection: Selection, text: str, limit: int) ->
     return EventPage(records, len(found) > limit, [score for _, score in found[:limit]], note)
 
 
+def _newest_first(selection: Selection) -> Selection:
+    return msgspec.structs.replace(selection, after=None, direction=Direction.NEWEST_FIRST)
+
+
 def _arrivals(db: apsw.Connection, selection: Selection, mark: str | None, limit: int) -> Arrivals:
-    ids, next_mark = arrived(db, selection, mark, limit)
-    return Arrivals(_by_ids(db, ids), next_mark)
-
-
-def _count(db: apsw.Connection, selection: Selection, cap: int) -> Total:
-    words = Words(db)
-    if selection.since_us is None and selection.until_us is None and is_counted(selection.where):
-        text, values = sql_of(selection.where, words)
-        return Total(db.execute(f"SELECT ifnull(sum(count), 0) FROM tallies e WHERE {text}", values).get, True)
-    plan = plan_of(
-        db, words, Selection(where=selection.where, since_us=selection.since_us, until_us=selection.until_us)
-    )
-    if plan.is_empty:
-        return Total(0, True)
-    text, values = plan.where
-    rows = f"SELECT 1 FROM events e WHERE {text} LIMIT ?"
-    if plan.match is not None:
-        rows = (
-            "SELECT 1 FROM events_fts f CROSS JOIN events e ON e.id = f.rowid"
-            f" WHERE events_fts MATCH ? AND f.rowid BETWEEN ? AND ? AND {text} LIMIT ?"
-        )
-        values = (plan.match, plan.first_id, plan.last_id, *values)
-    found = db.execute(f"SELECT count(*) FROM ({rows})", (*values, cap + 1)).get
-    return Total(min(found, cap), found <= cap)
+    last_id = int(db.execute("SELECT value FROM meta WHERE name = 'last_id'").get)
+    if mark is None:
+        return Arrivals((), str(last_id))
+    if not mark.isascii() or not mark.isdigit():
+        raise BadQuery(f"{mark!r} is no mark of this store")
+    plan = plan_of(db, Words(db), _newest_first(selection))
+    if plan.is_empty or int(mark) > last_id:  # beyond the end: the store was made anew
+        return Arrivals((), str(last_id))
+    ids = search.arrived(db, plan, int(mark), limit)
+    return Arrivals(_by_ids(db, ids), str(last_id) if len(ids) < limit else str(ids[-1]) if ids else mark)
 
 
 def _events_by_hash(db: apsw.Connection, low: int, high: int, limit: int) -> list[Record]:

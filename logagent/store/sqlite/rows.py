@@ -24,9 +24,9 @@ class Odd(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 INSERT: Final = (
-    "INSERT INTO events (ts_us, offset, own, key_hash, length, origin_id, run_id, site_id, process_id, level_id,"
+    "INSERT INTO events (id, ts_us, offset, own, key_hash, length, origin_id, run_id, site_id, process_id, level_id,"
     " time_source, flags, ingested_us, timestamp, message, extra_data, tags, exception, odd)"
-    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 )
 
 SELECTED: Final = """e.ts_us, e.offset, e.own, e.key_hash, e.length, o.host, o.file, o.fingerprint,

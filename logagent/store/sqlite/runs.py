@@ -98,8 +98,7 @@ def overview(db: apsw.Connection) -> Overview:
     statuses = _counts(db, "SELECT status, count(*) FROM runs WHERE id > 0 GROUP BY 1")
     scripts = _counts(
         db,
-        "SELECT script_name, count(*) FROM runs WHERE id > 0 GROUP BY 1 ORDER BY 2 DESC, 1"
-        f" LIMIT {_MAX_SCRIPTS}",
+        f"SELECT script_name, count(*) FROM runs WHERE id > 0 GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {_MAX_SCRIPTS}",
     )
     return Overview(
         events=Total(sum(levels.values()), True),

@@ -97,7 +97,8 @@ CREATE TABLE tallies (
     PRIMARY KEY (run_id, site_id, level_id)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE level_hours (
-    hour INTEGER NOT NULL, level_id INTEGER NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (hour, level_id)
+    hour INTEGER NOT NULL, level_id INTEGER NOT NULL, count INTEGER NOT NULL,
+    first_us INTEGER NOT NULL, last_us INTEGER NOT NULL, PRIMARY KEY (hour, level_id)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE prune_log (
     id INTEGER PRIMARY KEY, before_us INTEGER, execution_ids TEXT, level_no INTEGER
@@ -116,6 +117,11 @@ CREATE VIRTUAL TABLE events_fts USING fts5 (
 );
 INSERT INTO events_fts (events_fts, rank) VALUES ('pgsz', 16000), ('automerge', 8), ('crisismerge', 64);
 """
+
+
+def whole_periods(column: str, length: int) -> str:
+    """SQL for the number of whole periods since 1970, rounded down before it too."""
+    return f"({column} - (({column} % {length} + {length}) % {length})) / {length}"
 
 
 def _utc(column: str) -> str:
@@ -188,7 +194,9 @@ def migrate(db: apsw.Connection) -> None:
         for statements in step:
             db.execute(statements)
     if version == 0:
-        db.execute("INSERT INTO meta VALUES ('store_id', ?), ('store_seq', 0)", (secrets.token_hex(16),))
+        db.execute(
+            "INSERT INTO meta VALUES ('store_id', ?), ('store_seq', 0), ('last_id', 0)", (secrets.token_hex(16),)
+        )
         db.pragma("application_id", APPLICATION_ID)
     db.pragma("user_version", VERSION)
 

@@ -121,8 +121,23 @@ def _is_settled(
     if len(found) < limit:
         return False
     border = first_left_out // ZONE_ROWS
-    left_out = [_edge(plan, z) for number, z in zones.items() if (number <= border if plan.newest else number >= border)]
+    left_out = [
+        _edge(plan, z) for number, z in zones.items() if (number <= border if plan.newest else number >= border)
+    ]
     return all(_beats(plan, found[limit - 1][0], edge_us) for edge_us in left_out)
+
+
+def arrived(db: apsw.Connection, plan: Plan, mark: int, limit: int) -> list[int]:
+    """Ids of up to `limit` events that came after the id `mark`, in order of arrival."""
+    text, values = plan.where
+    source, bounds = "events e", "e.id > ? AND e.id <= ?"
+    if plan.match is not None:
+        source, bounds = "events_fts f CROSS JOIN events e ON e.id = f.rowid", "f.rowid > ? AND f.rowid <= ?"
+        text, values = f"events_fts MATCH ? AND {text}", (plan.match, *values)
+    rows = db.execute(
+        f"SELECT e.id FROM {source} WHERE {bounds} AND {text} ORDER BY 1 LIMIT ?", (*first, *values, limit)
+    )
+    return [row[0] for row in rows]
 
 
 def ranked(db: apsw.Connection, plan: Plan, limit: int) -> tuple[list[tuple[int, float]], str | None]:

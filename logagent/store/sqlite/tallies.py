@@ -16,8 +16,9 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + exclud
 first_us = min(first_us, excluded.first_us), last_us = max(last_us, excluded.last_us),
 first_id = min(first_id, excluded.first_id), last_id = max(last_id, excluded.last_id)"""
 _HOUR: Final = (
-    "INSERT INTO level_hours (hour, level_id, count) VALUES (?, ?, ?)"
-    " ON CONFLICT DO UPDATE SET count = count + excluded.count"
+    "INSERT INTO level_hours (hour, level_id, count, first_us, last_us) VALUES (?, ?, ?, ?, ?)"
+    " ON CONFLICT DO UPDATE SET count = count + excluded.count,"
+    " first_us = min(first_us, excluded.first_us), last_us = max(last_us, excluded.last_us)"
 )
 _END: Final = (
     "INSERT INTO sources (fingerprint, stored_end) SELECT fingerprint, ?2 FROM origins WHERE id = ?1"
@@ -34,19 +35,16 @@ WHERE runs.id = ?1 AND runs.id > 0 AND (first_event_us IS NULL OR first_event_us
     OR first_event_us = ?2 AND event_script > s.script)"""
 
 
-def add(db: apsw.Connection, intake: Intake, first_id: int) -> None:
-    """Count the new events of a batch, whose first has the id `first_id`."""
+def add(db: apsw.Connection, intake: Intake) -> None:
+    """Count the new events of a batch."""
     tallies = intake.tallies.items()
     db.executemany(
         _TALLY,
-        (
-            (*key[1:], t.count, t.first_us, t.last_us, first_id + t.first_index, first_id + t.last_index)
-            for key, t in tallies
-        ),
+        ((*key[1:], t.count, t.first_us, t.last_us, t.first_id, t.last_id) for key, t in tallies),
     )
-    db.executemany(_HOUR, ((hour, level, t.count) for (hour, _, _, level), t in tallies))
+    db.executemany(_HOUR, ((hour, level, t.count, t.first_us, t.last_us) for (hour, _, _, level), t in tallies))
     db.executemany(_RUN, ((run, t.first_us, site) for (_, run, site, _), t in tallies))
-    db.executemany(_ZONE, _zones(intake.rows, first_id))
+    db.executemany(_ZONE, _zones(intake.rows))
 
 
 def add_ends(db: apsw.Connection, ends: dict[int, int]) -> None:
@@ -54,10 +52,11 @@ def add_ends(db: apsw.Connection, ends: dict[int, int]) -> None:
     db.executemany(_END, ends.items())
 
 
-def _zones(rows: list[tuple[Any, ...]], first_id: int) -> Iterator[tuple[int, int, int]]:
-    start = 0
+def _zones(rows: list[tuple[Any, ...]]) -> Iterator[tuple[int, int, int]]:
+    """Zone, first and last time of its new rows, which have consecutive ids and are in order of time."""
+    start, first_id = 0, rows[0][0]
     while start < len(rows):
         zone = (first_id + start) // ZONE_ROWS
         end = min(len(rows), (zone + 1) * ZONE_ROWS - first_id)
-        yield zone, rows[start][0], rows[end - 1][0]
+        yield zone, rows[start][1], rows[end - 1][1]
         start = end

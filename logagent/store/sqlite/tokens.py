@@ -19,7 +19,7 @@ class Words:
 
     def tokens(self, text: str) -> list[str]:
         """The tokens of a text, in order."""
-        found: list[Any] = self._split(storable(text).encode(), apsw.FTS5_TOKENIZE_QUERY, None)
+        found: Any = self._split(storable(text).encode(), apsw.FTS5_TOKENIZE_QUERY, None)
         return [token[-1] for token in found]
 
     def quoted(self, match: TextMatch) -> str | None:

@@ -17,6 +17,7 @@ from logagent.store.sqlite import folding, tallies
 from logagent.store.sqlite.connection import (
     FileIdentity,
     close_quietly,
+    fetched,
     file_identity,
     open_for_writing,
     translated,
@@ -63,7 +64,7 @@ class SqliteStore:
         try:
             with self._transaction():
                 migrate(db)
-                found = dict(db.execute("SELECT name, value FROM meta").fetchall())
+                found = dict(fetched(db, "SELECT name, value FROM meta"))
         except BaseException:
             self.close()
             raise
@@ -84,12 +85,14 @@ class SqliteStore:
 
     def _sorted_out(self, db: apsw.Connection, names: Names, records: list[Record]) -> Intake:
         names.trim()
-        intake = Intake(names)
+        intake = Intake(names, db.execute("SELECT value FROM meta WHERE name = 'last_id'").get)
         logs = [record for record in records if type(record.line) is LogLine]
         try:
             intake.take(records, present(db, logs), self._prune_log.check(db, logs))
         except OverflowError as error:
-            raise _too_large(records) from error
+            raise RecordRejected(
+                f"a number in a record does not fit 64 bits: {error}", number=apsw.SQLITE_MISMATCH
+            ) from error
         return intake
 
     def mark(self, store_seq: int) -> None:
@@ -133,7 +136,7 @@ class SqliteStore:
     def open_runs(self, hostname: str) -> list[OpenRun]:
         """Managed runs of the host that nobody has ended."""
         with translated(self._path):
-            rows = self._open().execute(_OPEN_RUNS, (storable(hostname),)).fetchall()
+            rows = fetched(self._open(), _OPEN_RUNS, (storable(hostname),))
         return [_open_run(*row) for row in rows]
 
     def mark_crashed(self, execution_ids: Sequence[str], at_us: int) -> None:
@@ -230,15 +233,12 @@ def _open_run(execution_id: str, document: bytes | None, fingerprint: int) -> Op
 
 
 def _write_events(db: apsw.Connection, intake: Intake) -> None:
-    first_id = db.execute("SELECT coalesce(max(id), 0) + 1 FROM events").get
     db.executemany(INSERT, intake.rows)
-    tallies.add(db, intake, first_id)
+    tallies.add(db, intake)
     if intake.embeddings:
-        db.executemany(
-            "INSERT OR REPLACE INTO event_embeddings VALUES (?, ?)",
-            ((first_id + index, embeddings) for index, embeddings in intake.embeddings),
-        )
-    db.execute(_INDEX_WORDS, (first_id, first_id + len(intake.rows) - 1))
+        db.executemany("INSERT INTO event_embeddings VALUES (?, ?)", intake.embeddings)
+    db.execute(_INDEX_WORDS, (intake.rows[0][0], intake.last_id))
+    db.execute("UPDATE meta SET value = ? WHERE name = 'last_id'", (intake.last_id,))
 
 
 def _write_folded(db: apsw.Connection, names: Names, intake: Intake) -> int:
@@ -255,7 +255,3 @@ def _write_folded(db: apsw.Connection, names: Names, intake: Intake) -> int:
         origin = names.origin(record.origin)
         intake.ends[origin] = max(intake.ends.get(origin, 0), record.offset + record.length)
     return len(new)
-
-
-def _too_large(records: Sequence[Record]) -> RecordRejected:
-    return RecordRejected("a number in a record does not fit 64 bits", number=apsw.SQLITE_MISMATCH)
