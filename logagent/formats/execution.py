@@ -18,7 +18,7 @@ from logagent.formats.current_run import (
 )
 from logagent.formats.exceptions import error_text, exception_fields
 from logagent.formats.native_line import object_line
-from logagent.formats.sink import active_appenders, drain_queues
+from logagent.formats.sink import active_appenders, append_to_all
 from logagent.formats.writer import (
     boot_id,
     default_script_name,
@@ -159,7 +159,7 @@ def end_run(execution_id: str, status: str = "success", error: str | BaseExcepti
     run = _started_by_hand.pop(execution_id, None)
     if run is None:  # begun by another process
         script_name = script_name_of(execution_id) or default_script_name()
-        _write(active_appenders(script_name), _end_line(execution_id, script_name, None, status, error))
+        append_to_all(active_appenders(script_name), _end_line(execution_id, script_name, None, status, error))
     else:
         _end(run, status, error)
 
@@ -184,13 +184,13 @@ def write_beside_logs(line: Callable[[str, str], bytes]) -> None:
         run.write(line(run.execution_id, run.script_name))
         return
     script_name = default_script_name()
-    _write(active_appenders(script_name), line(current_execution_id() or UNKNOWN_EXECUTION, script_name))
+    append_to_all(active_appenders(script_name), line(current_execution_id() or UNKNOWN_EXECUTION, script_name))
 
 
 def _begin(script_name: str, metadata: dict[str, Any], *, managed: bool) -> Run:
     appenders = active_appenders(script_name)
-    run = Run(generate_execution_id(script_name), script_name, lambda line: _write_with(appenders, script_name, line))
-    _write(appenders, _start_line(run, metadata, managed=managed))
+    run = Run(generate_execution_id(script_name), script_name, lambda line: _write(appenders, script_name, line))
+    append_to_all(appenders, _start_line(run, metadata, managed=managed))
     enter(run)
     return run
 
@@ -201,16 +201,10 @@ def _end(run: Run, status: str, error: str | BaseException | None) -> None:
     run.write(_end_line(run.execution_id, run.script_name, duration_s, status, error))
 
 
-def _write(appenders: list[Appender], line: bytes) -> None:
-    drain_queues()
-    for appender in appenders:
-        appender.append(line)
-
-
-def _write_with(appenders: list[Appender], script_name: str, line: bytes) -> None:
+def _write(appenders: list[Appender], script_name: str, line: bytes) -> None:
     """To where the run began, which may be watched when a later sink's directory is not, and to the sinks of now."""
     by_path = {appender.path: appender for appender in (*appenders, *active_appenders(script_name))}
-    _write(list(by_path.values()), line)
+    append_to_all(by_path.values(), line)
 
 
 def _start_line(run: Run, metadata: dict[str, Any], *, managed: bool) -> bytes:

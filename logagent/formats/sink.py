@@ -18,7 +18,7 @@ from logagent.formats.writer import default_script_name, hostname, now_stamp, sa
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any, Final, TypedDict
 
     from loguru import FilterDict, FilterFunction, Logger, Message, Record
@@ -178,20 +178,24 @@ class Sink:
 
 
 _active: Final[list[Sink]] = []
-_defaults: Final[dict[str, Appender]] = {}
 
 
 def active_appenders(script_name: str) -> list[Appender]:
     """The files that the script's lines go to: of each sink added, else the script's own in the default directory."""
     by_path = {sink.appender.path: sink.appender for sink in _active}
-    return list(by_path.values()) or [_default_appender(script_name)]
+    return list(by_path.values()) or [script_appender(os.path.abspath(log_directory(os.environ)), script_name)]
 
 
-def drain_queues() -> None:
-    """Wait until what was logged before now is in the files, where a sink stands behind loguru's queue."""
+def append_to_all(appenders: Iterable[Appender], line: bytes) -> None:
+    """Write a line that is no log call, behind what was logged before; files that no sink uses are let go again."""
     for sink in tuple(_active):
         if sink.queue_of:
             sink.queue_of.complete()
+    in_use = {id(sink.appender) for sink in _active}
+    for appender in appenders:
+        appender.append(line)
+        if id(appender) not in in_use:
+            appender.close()
 
 
 def script_appender(
@@ -210,11 +214,6 @@ def script_appender(
         generations=Generations(path, keep=retention, compression=compression),
         notice=lambda outage: _outage_line(script_name, outage),
     )
-
-
-def _default_appender(script_name: str) -> Appender:
-    appender = script_appender(os.path.abspath(log_directory(os.environ)), script_name)
-    return _defaults.setdefault(appender.path, appender)
 
 
 def _outage_line(script_name: str, outage: Outage) -> bytes:
