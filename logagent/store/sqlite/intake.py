@@ -105,8 +105,8 @@ class Intake:
             self.embeddings.append((self.last_id, line.embeddings))
         self.rows.append((
             self.last_id, ts_us, record.offset, own, record.hash - HASH_BIAS, record.length,
-            origin, run, site, process, level, record.time_source, record.flags, record.ingested_us, self._timestamps.unusual(line.timestamp, ts_us),
-            message, None if extra is EMPTY_OBJECT or extra == EMPTY_OBJECT else extra,
+            origin, run, site, process, level, record.time_source, record.flags, record.ingested_us,
+            self._timestamps.unusual(line.timestamp, ts_us), message, None if extra is EMPTY_OBJECT or extra == EMPTY_OBJECT else extra,
             tags_column(line.tags) if line.tags else None, line.exception, odd,
         ))  # fmt: skip
 

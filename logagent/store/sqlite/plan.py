@@ -23,12 +23,15 @@ from logagent.store.selection import (
     TextMatch,
 )
 from logagent.store.sqlite.conditions import Sql, sql_of
+from logagent.store.sqlite.connection import fetched
 from logagent.store.sqlite.names import HASH_BIAS
 from logagent.store.sqlite.text import storable
 from logagent.store.sqlite.tokens import Words
 
 NOTHING: Final = "nothing"
 POSITION: Final = "(e.ts_us, e.offset, e.own, e.key_hash)"
+MAX_MATCHES: Final = 20_000
+"""How many matches a text search looks at; beyond it takes the newest by arrival, and says so."""
 _SPARSE: Final = 20
 """Marks are looked up, rather than rows walked, where fewer than one event in so many carries them."""
 
@@ -54,47 +57,48 @@ class Plan(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, match=both)
 
 
+_NONE: Final = Plan(None, ("0", ()), newest=True, is_empty=True)
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """Between what ids and times all events of a selection lie; `count` of them at most, as far as is known."""
+
+    run_id: int | None = None
+    count: int = 1 << 62
+    first_id: int = 0
+    last_id: int = 1 << 62
+    first_us: int = -(1 << 62)
+    last_us: int = 1 << 62
+
+
 def plan_of(db: apsw.Connection, words: Words, selection: Selection) -> Plan:
     """The plan for a selection. Reads counts, never events."""
     parts = list(_conjuncts(selection.where))
-    texts = [part for part in parts if _is_text(part)]
-    positive = [part for part in texts if not isinstance(part, Not)]
-    run_id = _named_run(db, parts)
-    if run_id == 0:
-        return Plan(None, ("0", ()), True, is_empty=True)
-    match = _match(positive, [part for part in texts if isinstance(part, Not)], words) if positive else None
-    if match == NOTHING:
-        return Plan(None, ("0", ()), True, is_empty=True)
-    rest = [part for part in parts if not positive or not _is_text(part)]
-    bounds = _bounds(db, run_id)
-    if bounds is None:
-        return Plan(None, ("0", ()), True, is_empty=True)
-    marks = _marks(db, parts, run_id, bounds, always=match is not None)
+    match = _text_match(parts, words)
+    bounds = _bounds(db, parts)
+    if match == NOTHING or bounds is None:
+        return _NONE
+    marks = _marks(db, parts, bounds, has_text=match is not None)
+    if NOTHING in marks:
+        return _NONE
+    rest = parts if match is None else [part for part in parts if not _is_text(part)]
     match = " AND ".join(f"({part})" for part in [match, *marks] if part) or None
-    return _with_window(selection, words, match, rest, bounds)
+    return _bounded(selection, match, sql_of(And(tuple(rest)), words), bounds)
 
 
-def _with_window(
-    selection: Selection, words: Words, match: str | None, rest: list[Condition], bounds: tuple[int, ...]
-) -> Plan:
-    _, first_id, last_id, first_us, last_us = bounds
-    text, values = sql_of(And(tuple(rest)), words)
-    since_us, until_us = selection.since_us, selection.until_us
+def _bounded(selection: Selection, match: str | None, rest: Sql, bounds: Bounds) -> Plan:
+    text, values = rest
+    first_us, last_us, after = bounds.first_us, bounds.last_us, selection.after
     newest = selection.direction is Direction.NEWEST_FIRST
-    if selection.after is not None:
-        text, values = (
-            f"{text} AND {POSITION} {'<' if newest else '>'} (?, ?, ?, ?)",
-            (*values, *place(selection.after)),
-        )
-        first_us, last_us = (
-            (first_us, min(last_us, selection.after.ts_us))
-            if newest
-            else (max(first_us, selection.after.ts_us), last_us)
-        )
-    since_us = max(first_us, first_us if since_us is None else since_us)
-    until_us = min(last_us + 1, last_us + 1 if until_us is None else until_us)
-    text += " AND e.ts_us >= ? AND e.ts_us < ?"
-    return Plan(match, (text, (*values, since_us, until_us)), newest, first_id, last_id, since_us, until_us)
+    if after is not None:
+        text += f" AND {POSITION} {'<' if newest else '>'} (?, ?, ?, ?)"
+        values = (*values, *place(after))
+        first_us = first_us if newest else max(first_us, after.ts_us)
+        last_us = min(last_us, after.ts_us) if newest else last_us
+    since_us = first_us if selection.since_us is None else max(first_us, selection.since_us)
+    until_us = last_us + 1 if selection.until_us is None else min(last_us + 1, selection.until_us)
+    where = f"{text} AND e.ts_us >= ? AND e.ts_us < ?", (*values, since_us, until_us)
+    return Plan(match, where, newest, bounds.first_id, bounds.last_id, since_us, until_us)
 
 
 def place(position: Position) -> tuple[int, int, int, int]:
@@ -116,26 +120,32 @@ def _conjuncts(condition: Condition) -> Sequence[Condition]:
 
 
 def _is_text(condition: Condition) -> bool:
-    match condition:
-        case TextMatch():
-            return True
-        case Or(conditions):
-            return bool(conditions) and all(isinstance(part, TextMatch) for part in conditions)
-        case Not(inner):
-            return isinstance(inner, TextMatch)
-    return False
+    if isinstance(condition, Or):
+        return bool(condition.conditions) and all(isinstance(part, TextMatch) for part in condition.conditions)
+    return isinstance(condition, TextMatch) or _is_unwanted(condition)
 
 
-def _match(positive: Sequence[Condition], negative: Sequence[Condition], words: Words) -> str:
-    found = [_alternatives(part, words) for part in positive]
-    if NOTHING in found:
-        return NOTHING
-    text = " AND ".join(found)
-    for part in negative:
-        assert isinstance(part, Not) and isinstance(part.condition, TextMatch)
-        quoted = words.quoted(part.condition)
-        text = f"({text}) NOT {quoted}" if quoted else text
-    return text
+def _is_unwanted(condition: Condition) -> bool:
+    return isinstance(condition, Not) and isinstance(condition.condition, TextMatch)
+
+
+def _text_match(parts: Sequence[Condition], words: Words) -> str | None:
+    """The conditions on text as one FTS5 expression; None unless a word is asked for, `NOTHING` if none can match."""
+    texts = [part for part in parts if _is_text(part)]
+    positive = [_alternatives(part, words) for part in texts if not isinstance(part, Not)]
+    if not positive or NOTHING in positive:
+        return NOTHING if positive else None
+    match = " AND ".join(positive)
+    for part in texts:
+        unwanted = _unwanted(part, words)
+        match = f"({match}) NOT {unwanted}" if unwanted else match
+    return match
+
+
+def _unwanted(condition: Condition, words: Words) -> str | None:
+    if isinstance(condition, Not) and isinstance(condition.condition, TextMatch):
+        return words.quoted(condition.condition)
+    return None
 
 
 def _alternatives(condition: Condition, words: Words) -> str:
@@ -144,63 +154,59 @@ def _alternatives(condition: Condition, words: Words) -> str:
     return f"({' OR '.join(part for part in quoted if part)})" if any(quoted) else NOTHING
 
 
-def _named_run(db: apsw.Connection, parts: list[Condition]) -> int | None:
-    """The number of the one run asked for; None if none is named, 0 if it cannot be."""
-    named = {p.value for p in parts if isinstance(p, Compare) and p.field is Field.RUN and p.op == "="}
+def _bounds(db: apsw.Connection, parts: Sequence[Condition]) -> Bounds | None:
+    """Those of the one run asked for; all there are if none is, None where nothing can be found."""
+    named = {part.value for part in parts if isinstance(part, Compare) and part.field is Field.RUN and part.op == "="}
     if not named:
-        return None
+        return Bounds()
     name = named.pop()
     if named or not isinstance(name, str):
-        return 0
-    found = db.execute("SELECT id FROM runs WHERE execution_id = ? AND id > 0", (storable(name),)).get
-    return int(found or 0)
-
-
-_EVERYWHERE: Final = (-1, 0, (1 << 63) - 1, -(1 << 62), 1 << 62)
-
-
-def _bounds(db: apsw.Connection, run_id: int | None) -> tuple[int, ...] | None:
-    """Count, first and last id, first and last time of a run's events; None where it has none."""
-    if run_id is None:
-        return _EVERYWHERE
-    found: tuple[Any, ...] = db.execute(
-        "SELECT sum(count), min(first_id), max(last_id), min(first_us), max(last_us) FROM tallies WHERE run_id = ?",
-        (run_id,),
+        return None
+    found = db.execute(
+        "SELECT run_id, sum(count), min(first_id), max(last_id), min(first_us), max(last_us) FROM tallies"
+        " WHERE run_id = (SELECT id FROM runs WHERE execution_id = ?) HAVING count(*) > 0",
+        (storable(name),),
     ).get
-    return None if found[0] is None else found
+    return found and Bounds(*found)
 
 
-def _marks(
-    db: apsw.Connection, parts: list[Condition], run_id: int | None, bounds: tuple[int, ...], *, always: bool
-) -> list[str]:
-    """Conditions on run and level as expressions over the second column of the word index, where that pays."""
+def _marks(db: apsw.Connection, parts: Sequence[Condition], bounds: Bounds, *, has_text: bool) -> list[str]:
+    """Run and levels as expressions over the second column of the word index, where that is cheaper than walking.
+
+    Without words they are used only where so few events carry them that nothing has to be cut.
+    """
     marks = []
-    if run_id is not None and (always or bounds[0] * _SPARSE < bounds[2] - bounds[1]):
-        marks.append(f'marks : "r{run_id}"')
+    if bounds.run_id is not None and (has_text or _is_sparse(bounds.count, bounds.last_id - bounds.first_id)):
+        marks.append(f'marks : "r{bounds.run_id}"')
     for part in parts:
         if isinstance(part, Compare) and part.field is Field.LEVEL:
-            mark = _level_mark(db, part, always=always or bool(marks))
+            mark = _level_mark(db, part, has_match=has_text or bool(marks))
             marks += [mark] if mark else []
     return marks
 
 
-def _level_mark(db: apsw.Connection, part: Compare, *, always: bool) -> str | None:
+def _is_sparse(count: int, among: int) -> bool:
+    return count <= MAX_MATCHES and count * _SPARSE < among
+
+
+def _level_mark(db: apsw.Connection, part: Compare, *, has_match: bool) -> str | None:
     if isinstance(part.value, bool) or not isinstance(part.value, int | float):
         return None
-    counts = dict[int, list[int]]()
-    for level_id, level_no, count in db.execute(
-        "SELECT l.id, l.level_no, ifnull(sum(h.count), 0) FROM levels l LEFT JOIN level_hours h ON h.level_id = l.id"
-        " GROUP BY 1"
-    ):
-        counts[level_id] = [level_no, count]
+    levels = fetched(db, _LEVELS)
     compares = _COMPARES[part.op]
-    ids = [level_id for level_id, (level_no, _) in counts.items() if compares(level_no, part.value)]
-    matching = sum(counts[level_id][1] for level_id in ids)
-    if not ids or not (always or matching * _SPARSE < sum(count for _, count in counts.values())):
-        return None
-    return "marks : (" + " OR ".join(f'"l{level_id}"' for level_id in ids) + ")"
+    ids = [level_id for level_id, level_no, count in levels if count and compares(level_no, part.value)]
+    if not ids:
+        return NOTHING
+    total = sum(count for _, _, count in levels)
+    if has_match or _is_sparse(sum(count for level_id, _, count in levels if level_id in ids), total):
+        return "marks : (" + " OR ".join(f'"l{level_id}"' for level_id in ids) + ")"
+    return None
 
 
+_LEVELS: Final = (
+    "SELECT l.id, l.level_no, ifnull(sum(h.count), 0) FROM levels l LEFT JOIN level_hours h ON h.level_id = l.id"
+    " GROUP BY 1"
+)
 _COMPARES: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "=": lambda a, b: a == b,
     "!=": lambda a, b: a != b,

@@ -8,10 +8,9 @@ from typing import Any, Final
 
 import apsw
 
-from logagent.store.sqlite.plan import Plan
+from logagent.store.sqlite.plan import MAX_MATCHES, Plan
 from logagent.store.sqlite.schema import ZONE_ROWS
 
-MAX_MATCHES: Final = 20_000
 _FIRST_TRY: Final = 500
 _CHUNK: Final = 256
 _ORDER: Final = {True: "ORDER BY e.ts_us DESC, e.offset DESC, e.own DESC, e.key_hash DESC",
@@ -43,7 +42,7 @@ def matched(db: apsw.Connection, plan: Plan, limit: int) -> tuple[list[int], str
         ids = _matches(db, plan, first_id, last_id, most + 1)
         is_cut = len(ids) > most
         found = _in_order(db, plan, ids[:most], zones, limit)
-        if not is_cut or _is_settled(plan, found, limit, ids[most], zones):
+        if not is_cut or (len(found) == limit and _is_settled(db, plan, found[-1][0], ids[most], zones)):
             return [place[-1] for place in found], None
     which = "newest" if plan.newest else "oldest"
     return [place[-1] for place in found], f"searched within the {which} {MAX_MATCHES:,} matches by arrival"
@@ -115,16 +114,20 @@ def _places(db: apsw.Connection, plan: Plan, ids: list[int]) -> list[Any]:
 
 
 def _is_settled(
-    plan: Plan, found: list[Place], limit: int, first_left_out: int, zones: dict[int, tuple[int, int]]
+    db: apsw.Connection, plan: Plan, last_us: int, left_out: int, zones: dict[int, tuple[int, int]]
 ) -> bool:
-    """Whether no match that was left out can belong on this page."""
-    if len(found) < limit:
-        return False
-    border = first_left_out // ZONE_ROWS
-    left_out = [
-        _edge(plan, z) for number, z in zones.items() if (number <= border if plan.newest else number >= border)
-    ]
-    return all(_beats(plan, found[limit - 1][0], edge_us) for edge_us in left_out)
+    """Whether no match from the id `left_out` on can belong on a page that ends at `last_us`."""
+    border = left_out // ZONE_ROWS
+    beyond = [z for number, z in zones.items() if (number < border if plan.newest else number > border)]
+    return all(_beats(plan, last_us, _edge(plan, z)) for z in (*beyond, _part_of_zone(db, plan, left_out)))
+
+
+def _part_of_zone(db: apsw.Connection, plan: Plan, left_out: int) -> tuple[int, int]:
+    """First and last time of the events in the zone of that id, from it on."""
+    first_id = left_out - left_out % ZONE_ROWS
+    part = (first_id, left_out) if plan.newest else (left_out, first_id + ZONE_ROWS - 1)
+    found: tuple[int, int] = db.execute("SELECT min(ts_us), max(ts_us) FROM events WHERE id BETWEEN ? AND ?", part).get
+    return found
 
 
 def arrived(db: apsw.Connection, plan: Plan, mark: int, limit: int) -> list[int]:
@@ -135,7 +138,7 @@ def arrived(db: apsw.Connection, plan: Plan, mark: int, limit: int) -> list[int]
         source, bounds = "events_fts f CROSS JOIN events e ON e.id = f.rowid", "f.rowid > ? AND f.rowid <= ?"
         text, values = f"events_fts MATCH ? AND {text}", (plan.match, *values)
     rows = db.execute(
-        f"SELECT e.id FROM {source} WHERE {bounds} AND {text} ORDER BY 1 LIMIT ?", (*first, *values, limit)
+        f"SELECT e.id FROM {source} WHERE {bounds} AND {text} ORDER BY 1 LIMIT ?", (mark, plan.last_id, *values, limit)
     )
     return [row[0] for row in rows]
 
