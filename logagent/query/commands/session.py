@@ -151,14 +151,20 @@ class Session:
         if not sys.stdout.isatty():
             write(plain_table(page))
             return
-        columns, rows = os.get_terminal_size(sys.stdout.fileno())
+        columns, rows = _terminal_size()
         text = plain_table(page) if "NO_COLOR" in os.environ else rich_table(page, columns)
-        if text.count("\n") < rows:
+        if text.count("\n") < rows or not sys.stdin.isatty():
             write(text)
             return
         import click
 
         click.echo_via_pager(text, color=True)
+
+
+def _terminal_size() -> tuple[int, int]:
+    """Columns and rows; a terminal that does not know its size is a usual one."""
+    columns, rows = os.get_terminal_size(sys.stdout.fileno())
+    return int(os.environ.get("COLUMNS") or columns or 80), rows or 24
 
 
 def _without_file(words: Sequence[str]) -> tuple[list[str], str | None]:
