@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import shutil
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Literal, Protocol
@@ -298,6 +299,10 @@ class Daemon:
         except (StoreUnavailable, StateUnavailable) as error:
             self._fail(error)
             return False
+        except Exception as error:  # noqa: BLE001  the one edge: a fault nobody foresaw must neither lose nor crash-loop
+            self._log.error("".join(traceback.format_exception(error)))
+            self._fail(error)
+            return False
         if self._outage_since is not None:
             self._recovered(now)
         self._report()
@@ -315,7 +320,7 @@ class Daemon:
         now = self._clock.monotonic()
         self.shipper.forget()
         self._is_loaded = False
-        self._last_error = str(error)
+        self._last_error = str(error) or type(error).__name__
         self._retry_at = now + self._backoff.next_s()
         if self._outage_since is None:
             self._outage_since = self._outage_logged_at = now
