@@ -61,7 +61,7 @@ def encode(struct: msgspec.Struct) -> bytes:
 
 def decode(body: bytes, kind: type[_S]) -> _S:
     """The struct that `encode` was given."""
-    found = _as(kind, msgspec.json.decode(body, type=_decodable(kind)))
+    found: _S = _as(kind, msgspec.json.decode(body, type=_decodable(kind)))
     return found if _ESCAPE_UTF8 not in body else with_texts(found, original)
 
 
