@@ -74,7 +74,11 @@ class SyncAgentLogManager:
         return [item.to_dict() for item in free.aql(self.reader, aql_query, bind_vars)]
 
     def sql(self, text: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> Page:
-        """The rows of one SELECT on an SQLite store, at most 1,000, within 5 seconds."""
+        """The rows of one SELECT on an SQLite store, at most 1,000, within 5 seconds.
+
+        >>> log.sql("SELECT count(*) AS n FROM log_events WHERE level = ?", ["ERROR"])[0].n
+        1
+        """
         return free.sql(self.reader, text, params)
 
     def search_logs(
@@ -90,57 +94,109 @@ class SyncAgentLogManager:
         Args:
             level: that level alone, or `">=WARNING"`.
             time_range: {"start": datetime, "end": datetime}, aware, either may be missing.
+
+        >>> log.search_logs("refused connection", level="ERROR")[0].message
+        'db-7 refused connection'
         """
         filters = {"execution_id": execution_id, "level": level, "time_range": time_range}
         return plain_search.search_text(self.reader, query, filters, limit)
 
     def search_bm25_logs(self, text_query: str, filters: Mapping[str, Any] | None = None, limit: int = 50) -> Page:
-        """The same, with filters by field name (script_name, level, tags, time_range, ...)."""
+        """The same, with filters by field name (script_name, level, tags, time_range, ...).
+
+        >>> len(log.search_bm25_logs("refused", {"script_name": "etl"}))
+        1
+        """
         return plain_search.search_text(self.reader, text_query, filters or {}, limit)
 
     def search(self, text: str = "", *, limit: int = 100, next: str | None = None) -> Page:  # noqa: A002
-        """Events by the query language of `logagent-query search`, newest first; `next` is a page's cursor."""
+        """Events by the query language of `logagent-query search`, newest first; `next` is a page's cursor.
+
+        >>> page = log.search("level>=warning -retrying")
+        >>> page.total.value, page[0].level, page.next
+        (1, 'ERROR', None)
+        """
         question = events.EventQuestion(where=parse_query(text), limit=limit, next=next)
         return events.search(self.reader, question)
 
     def get_latest_response(self, script_name: str, execution_id: str | None = None) -> Any:
-        """The newest `extra_data.response` of a script, whole; NotFound if it never bound one."""
+        """The newest `extra_data.response` of a script, whole; NotFound if it never bound one.
+
+        >>> log.get_latest_response("etl")
+        {'rows': 42}
+        """
         return events.latest_response(self.reader, script_name, execution_id)
 
     def get_execution_summary(self, execution_id: str) -> Item:
-        """A run: {execution_id, run_info, log_statistics, errors, learnings, total_logs}; also for `@last`."""
+        """A run: {execution_id, run_info, log_statistics, errors, learnings, total_logs}; also for `@last`.
+
+        >>> log.get_execution_summary("@last-failed").errors[0].message
+        'db-7 refused connection'
+        """
         return runs.execution_summary(self.reader, execution_id)
 
     def find_execution_errors(self, execution_id: str, context_seconds: float = 5) -> Page:
-        """Each error of a run with the run's events around it."""
+        """Each error of a run with the run's events around it.
+
+        >>> [event.level for event in log.find_execution_errors("etl_2")[0].context]
+        ['WARNING', 'ERROR']
+        """
         return execution_errors(self.reader, execution_id, context_seconds)
 
     def analyze_historical_performance(self, script_name: str, lookback_days: int = 7) -> Item:
-        """Counts by status, durations (avg_duration, p50, p95) and error_trend of a script's runs."""
+        """Counts by status, durations (avg_duration, p50, p95) and error_trend of a script's runs.
+
+        >>> log.analyze_historical_performance("etl", lookback_days=3650).failed_runs
+        1
+        """
         return history.performance(self.reader, script_name, lookback_days, _now_us())
 
     def recurring_learnings(self, min_confidence: float = 0.8, limit: int = 10) -> Page:
-        """Learnings of at least that confidence, alike ones together, the most often said first."""
+        """Learnings of at least that confidence, alike ones together, the most often said first.
+
+        >>> log.recurring_learnings()[0].learning
+        'keep workers below 16'
+        """
         return counts.recurring_learnings(self.reader, min_confidence, limit)
 
     def errors_by_function(self, hours: float = 24, limit: int = 5, samples: int = 3) -> Page:
-        """Functions with the most errors in the last hours, with their newest ones."""
+        """Functions with the most errors in the last hours, with their newest ones.
+
+        >>> [(each.function, each.errors) for each in log.errors_by_function(hours=100_000)]
+        [('write', 1)]
+        """
         return counts.errors_by_function(self.reader, hours, limit, samples, _now_us())
 
     def count_by_level(self, minutes: float = 5) -> Item:
-        """Events per level in the last minutes: {level: count}."""
+        """Events per level in the last minutes: {level: count}.
+
+        >>> log.count_by_level(minutes=10_000_000)["ERROR"]
+        1
+        """
         return counts.count_by_level(self.reader, minutes, _now_us())
 
     def active_runs(self) -> Page:
-        """Runs that began and have not ended."""
+        """Runs that began and have not ended.
+
+        >>> [run.execution_id for run in log.active_runs()]
+        ['report_1']
+        """
         return runs.active_runs(self.reader)
 
     def build_execution_graph(self, execution_id: str, include_relationships: bool = True) -> Item:
-        """A run as {nodes, edges, metadata}: what followed, fixed and caused what."""
+        """A run as {nodes, edges, metadata}: what followed, fixed and caused what.
+
+        >>> [edge.type for edge in log.build_execution_graph("etl_2").edges]
+        ['FOLLOWED_BY']
+        """
         return relations.execution_graph(self.reader, execution_id, include_relationships=include_relationships)
 
     def extract_log_relationships(self, execution_id: str, save: bool = False) -> Page:
-        """Relations between a run's events: {from_log, to_log, relationship, confidence, method, rationale}."""
+        """Relations between a run's events: {from_log, to_log, relationship, confidence, method, rationale}.
+
+        >>> len(log.extract_log_relationships("etl_2"))
+        0
+        """
         return relations.extracted(self.reader, execution_id, save=save)
 
     def prune_logs(
@@ -150,7 +206,11 @@ class SyncAgentLogManager:
         level: str | None = None,
         dry_run: bool = False,
     ) -> Item:
-        """Delete the log events for which all that is given holds: {examined, deleted}; nothing given, nothing."""
+        """Delete the log events for which all that is given holds: {examined, deleted}; nothing given, nothing.
+
+        >>> log.prune_logs(older_than_days=0, level="DEBUG", dry_run=True)
+        Item({'examined': 0, 'deleted': 0})
+        """
         return pruning.prune(
             self._place.url,
             older_than_days=older_than_days,
@@ -205,8 +265,7 @@ class AgentLogManager:
     def __init__(self, store: str | None = None, state_dir: str | None = None) -> None:
         """Args: as for SyncAgentLogManager."""
         self._sync = SyncAgentLogManager(store, state_dir)
-        # One thread, since a reader belongs to one at a time; it starts with the first question.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="logagent-query")
+        self._thread: ThreadPoolExecutor | None = None
 
     async def __aenter__(self) -> AgentLogManager:
         return self
@@ -215,12 +274,17 @@ class AgentLogManager:
         await self.close()
 
     async def _in_thread(self, question: Callable[[], R]) -> R:
+        if self._thread is None:
+            # One thread, since a reader belongs to one at a time.
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="logagent-query")
         return await asyncio.get_running_loop().run_in_executor(self._thread, question)
 
     async def close(self) -> None:
-        """Let go of the store and of the thread; the manager answers no more."""
+        """Let go of the store and of the thread; the next question begins again."""
         await self._in_thread(self._sync.close)
-        self._thread.shutdown()
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            thread.shutdown()
 
 
 _managers: dict[tuple[str | None, str | None], AgentLogManager] = {}

@@ -26,6 +26,9 @@ def stats(
 
     Raises:
         BadQuery: `by` is something else.
+
+    >>> [(each.script, each["count"]) for each in stats(reader, "script")]
+    [('etl', 3), ('report', 1)]
     """
     if by not in set(TallyBy):
         raise BadQuery(f"stats counts by {', '.join(TallyBy)}, not by {by!r}")
@@ -49,6 +52,9 @@ def fields(reader: Reader, where: Condition = EVERYTHING, window: Window | None 
     """Which fields events have, in how many, and their commonest values; `extra.<name>` for what was bound.
 
     Looks at the newest 10,000 events that match, and says so where there are more.
+
+    >>> [each.field for each in fields(reader) if each.field.startswith("extra.")]
+    ['extra.response', 'extra.user']
     """
     found = reader.events(_selection(reader, where, window), _LOOKED_AT)
     values: defaultdict[str, Counter[str]] = defaultdict(Counter)

@@ -94,6 +94,9 @@ def search(reader: Reader, question: EventQuestion) -> Page:
     Raises:
         BadQuery: the limit, the cursor or a reference is malformed.
         NotFound: a run that the question names does not exist.
+
+    >>> search(reader, EventQuestion(where=parse_query("refused")))[0].level
+    'ERROR'
     """
     check_limit(question.limit)
     cursor = decode_cursor(question.next, question.digest) if question.next else None
@@ -177,6 +180,9 @@ def event(reader: Reader, text: str) -> Page:
     Raises:
         NotFound: there is none.
         BadQuery: no id, or one that several events share.
+
+    >>> event(reader, search(reader, EventQuestion())[0].key)[0].message
+    'working'
     """
     record = event_of(reader, text)
     hints = [command("context", record.short_id)]
@@ -192,6 +198,10 @@ def context(reader: Reader, text: str, before: int = 10, after: int = 10) -> Pag
     Raises:
         NotFound: there is no such event.
         BadQuery: no id, or one that several events share.
+
+    >>> key = search(reader, EventQuestion(where=parse_query("refused")))[0].key
+    >>> [(item.level, item.get("here", False)) for item in context(reader, key)]
+    [('WARNING', False), ('ERROR', True)]
     """
     check_limit(before + after + 1)
     record = event_of(reader, text)
@@ -201,7 +211,11 @@ def context(reader: Reader, text: str, before: int = 10, after: int = 10) -> Pag
 
 
 def export(reader: Reader, selection: Selection) -> Iterator[dict[str, Any]]:
-    """Every record of the selection as its export shape, streamed in the selection's order."""
+    """Every record of the selection as its export shape, streamed in the selection's order.
+
+    >>> [document["kind"] for document in export(reader, Selection(until_us=1))]
+    []
+    """
     return map(event_document, reader.export(selection))
 
 
@@ -210,6 +224,9 @@ def latest_response(reader: Reader, script_name: str, execution_id: str | None =
 
     Raises:
         NotFound: the script (or the run) never bound one.
+
+    >>> latest_response(reader, "etl")
+    {'rows': 42}
     """
     record = _latest_with_response(reader, script_name, execution_id)
     return event_item(record)["extra_data"]["response"]

@@ -26,6 +26,9 @@ def execution_errors(reader: Reader, reference: str, context_seconds: float = 5)
 
     Raises:
         NotFound: no such run.
+
+    >>> execution_errors(reader, "etl_2")[0].error.message
+    'db-7 refused connection'
     """
     if context_seconds < 0:
         raise BadQuery(f"context_seconds is {context_seconds}; at least 0")

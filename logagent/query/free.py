@@ -28,6 +28,9 @@ def sql(
         BadQuery: no SQL, or the store is no SQLite.
         NotPermitted: it would do more than read.
         QueryTimeout: `partial` is the page of the rows until then.
+
+    >>> sql(reader, "SELECT status FROM script_runs ORDER BY 1").items[0].status
+    'failed'
     """
     if not reader.url.startswith("sqlite:"):
         raise BadQuery(
@@ -79,6 +82,9 @@ def schema(reader: Reader, table: str | None = None) -> Page:
 
     Raises:
         BadQuery: no such table.
+
+    >>> schema(reader, "agent_learnings")[0].column
+    'learning_id'
     """
     if table is not None and table not in TABLES:
         near = difflib.get_close_matches(table, TABLES, n=1)

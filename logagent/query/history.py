@@ -27,6 +27,9 @@ def performance(reader: Reader, script_name: str, lookback_days: int, now_us: in
 
     Raises:
         NotFound: no run of that script is stored at all.
+
+    >>> performance(reader, "etl", 10_000, 1_800_000_000_000_000).avg_duration
+    6.25
     """
     if lookback_days < 1:
         raise BadQuery(f"lookback_days is {lookback_days}; at least 1")

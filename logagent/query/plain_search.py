@@ -34,6 +34,9 @@ def search_text(reader: Reader, text: str, filters: Mapping[str, Any], limit: in
 
     Raises:
         BadQuery: an unknown filter, a naive datetime, a level that does not exist.
+
+    >>> [item.level for item in search_text(reader, "refused failed", {"script_name": "etl"}, 10)]
+    ['ERROR', 'WARNING']
     """
     given = {name: value for name, value in filters.items() if value is not None}
     window = python_window(given.pop("time_range", None))

@@ -27,6 +27,9 @@ def run_id_of(reader: Reader, text: str) -> str:
     Raises:
         BadQuery: an unknown form of @, or a beginning that several runs share.
         NotFound: no such run; `closest` has the nearest ids.
+
+    >>> run_id_of(reader, "@last-good")
+    'etl_1'
     """
     if text.startswith("@"):
         return _referred(reader, text)

@@ -67,6 +67,9 @@ def execution_graph(reader: Reader, reference: str, *, include_relationships: bo
 
     Raises:
         NotFound: no such run.
+
+    >>> execution_graph(reader, "etl_2").metadata["total_logs"]
+    2
     """
     execution_id = run_id_of(reader, reference)
     run_events, has_more = _events(reader, execution_id)

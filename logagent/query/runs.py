@@ -50,6 +50,9 @@ def runs(reader: Reader, question: RunQuestion) -> Page:
     Raises:
         BadQuery: limit, status or cursor are malformed.
         NotFound: a script of that name never ran.
+
+    >>> [run.status for run in runs(reader, RunQuestion(script="etl"))]
+    ['failed', 'success']
     """
     check_limit(question.limit)
     _check_status(question.status)
@@ -133,6 +136,9 @@ def execution_summary(reader: Reader, reference: str) -> Item:
 
     Raises:
         NotFound: no such run; `closest` has the nearest ids.
+
+    >>> execution_summary(reader, "@last-failed").log_statistics["ERROR"]
+    1
     """
     summary = run_summary(reader, reference)
     execution_id = summary.run.execution_id
@@ -180,7 +186,11 @@ def show_run(reader: Reader, reference: str) -> Page:
 
 
 def overview(reader: Reader, status: Status | None, now_us: int) -> Page:
-    """What ran, what failed, and how far the daemon is: one item with everything."""
+    """What ran, what failed, and how far the daemon is: one item with everything.
+
+    >>> overview(reader, None, 0)[0].runs
+    3
+    """
     there = reader.overview()
     recent = reader.runs(RunSelection(), _RECENT).runs
     failed = reader.runs(RunSelection(status=(FAILED, CRASHED)), _FAILED).runs
