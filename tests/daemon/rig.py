@@ -22,6 +22,7 @@ from logagent.daemon.patterns import Patterns
 from logagent.daemon.service import Daemon, ServiceLimits
 from logagent.daemon.shipper import ShipperLimits
 from logagent.daemon.wakeups import NOTHING, Hint
+from logagent.errors import StoreUnavailable
 from logagent.formats.lines import FileContext
 from logagent.formats.record import LogLine, Origin, Record
 from logagent.formats.times import utc_text
@@ -71,21 +72,33 @@ class QuietLog:
 
 
 class HandWakeups:
-    """Never waits: the test turns the daemon."""
+    """Never waits: the test turns the daemon, and says in `hint` what a wait comes back with."""
 
     trouble: str | None = None
+    hint: Hint = NOTHING
 
     def watch(self, directories: Iterable[bytes]) -> list[bytes]:
         return []
 
     def wait(self, timeout_s: float) -> Hint:
-        return NOTHING
+        return self.hint
 
     def interrupt(self) -> None:
         pass
 
     def close(self) -> None:
         pass
+
+
+class Failing:
+    """Faults that a test switches on and off: the error that each named point raises."""
+
+    def __init__(self) -> None:
+        self.errors: dict[str, OSError] = {}
+
+    def __call__(self, point: str) -> None:
+        if point in self.errors:
+            raise self.errors[point]
 
 
 class FaultyStore:
@@ -162,7 +175,7 @@ class Rig:
             Patterns(self.include, self.exclude),
             skip=[os.fsencode(self.state)],
             outside_links=self.outside_links,
-            clock_ns=lambda: 1 << 62,  # every directory counts as just changed: no glance is fooled by equal mtimes
+            clock_ns=lambda: 0,  # every directory counts as just changed: no glance is fooled by equal mtimes
         )
         self.daemon = Daemon(
             str(self.state),
@@ -215,6 +228,20 @@ class Rig:
         self.running.close()
         self.daemon = None
 
+    def take_store_away(self) -> None:
+        """From now on no append comes through, until `bring_store_back`."""
+
+        def away(batch: Batch) -> None:
+            raise StoreUnavailable("the store is away")
+
+        assert self.store is not None, "start() first"
+        self.store.before = away
+
+    def bring_store_back(self) -> None:
+        """Appends come through again; the daemon notices within its backoff."""
+        assert self.store is not None, "start() first"
+        self.store.before = lambda batch: None
+
     @property
     def running(self) -> Daemon:
         assert self.daemon is not None, "start() first"
@@ -243,6 +270,14 @@ class Rig:
         """The rows of dead_letter.jsonl or losses.jsonl."""
         path = self.state / name
         return [json.loads(row) for row in path.read_text().splitlines()] if path.exists() else []
+
+    def losses(self) -> list[tuple[str, int, int | None]]:
+        """The rows of the loss ledger: name of the file, first byte lost, byte behind the last (None: unknown)."""
+        return [(os.path.basename(row["file"]), row["from"], row["to"]) for row in self.journal("losses.jsonl")]
+
+    def rejected(self) -> Counter[str]:
+        """How many dead letters there are for each reason."""
+        return Counter(row["reason"] for row in self.journal("dead_letter.jsonl"))
 
     # ---- what is in the store ------------------------------------------------------------------------------
 
