@@ -23,7 +23,7 @@ from logagent.formats.key import hash_prefix, line_hash
 from logagent.formats.reading import BAD_JSON, LOGFMT, TEXT, Reading, Refusal
 from logagent.formats.record import Flag, Line, LogLine, Record, Reject, TimeSource
 from logagent.formats.redaction import searchable
-from logagent.formats.runs import READERS, read_run, redact_run
+from logagent.formats.runs import read_run, reader_for, redact_run
 from logagent.formats.single import read_head, read_line, text_of
 from logagent.formats.text import message_line
 from logagent.formats.times import DAY_US, utc_text
@@ -81,7 +81,7 @@ class Assembly:
 
     def take_run(self, lines: Sequence[bytes], start: int, at: int) -> int:
         """As many good lines from `start` on as there are, the fast way; says how many. All of `lines` are UTF-8."""
-        fast = READERS.get(self._state.parser)
+        fast = reader_for(self._state.parser, self._context.script_name)
         if fast is None or self._open is not None:
             return 0
         parser, reader = fast

@@ -8,8 +8,9 @@ name first (`"log.level"`), then as a path. What no alias takes goes to `extra_d
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import tzinfo
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from logagent.formats.json_text import JsonObject, encode, raw
@@ -17,8 +18,7 @@ from logagent.formats.levels import DEFAULT_LEVEL, named_level, otlp_level, pino
 from logagent.formats.otlp import flatten
 from logagent.formats.reading import JSON, Reading
 from logagent.formats.record import EMPTY_OBJECT, UNKNOWN_EXECUTION, Flag, LogLine
-from logagent.formats.times import utc_text
-from logagent.formats.timestamps import any_us
+from logagent.formats.timestamps import any_us, canonical_text
 from logagent.formats.traceback_text import exception_of
 
 ALIASES: Final[dict[str, tuple[str, ...]]] = {
@@ -96,6 +96,9 @@ LEVEL_ALIASES: Final[tuple[tuple[str, Callable[[int], tuple[str, int]]], ...]] =
 )
 """Where a level may stand, and whose scale a number there is of."""
 
+_DOTTED: Final = [alias for aliases in ALIASES.values() for alias in aliases] + [alias for alias, _ in LEVEL_ALIASES]
+_PATHS: Final = {alias: tuple(alias.split(".")) for alias in _DOTTED if "." in alias}
+
 T = TypeVar("T")
 _INT64: Final = range(-(2**63), 2**63)
 
@@ -109,34 +112,31 @@ class _Fields:
     def take(self, aliases: tuple[str, ...], usable: Callable[[Any], T | None]) -> T | None:
         """The first alias's value that is usable, taken out; None where none is."""
         for alias in aliases:
-            holder, name = self._holder(alias)
-            if holder is None:
-                continue
-            value = usable(holder[name])
-            if value is not None:
-                self._drop(alias, holder, name)
-                return value
+            if alias in self.rest:
+                value = usable(self.rest[alias])
+                if value is not None:
+                    del self.rest[alias]
+                    return value
+            elif alias in _PATHS:
+                value = self._take_nested(_PATHS[alias], usable)
+                if value is not None:
+                    return value
         return None
 
-    def _holder(self, alias: str) -> tuple[JsonObject | None, str]:
-        """The object that holds `alias`, and the name it has in there."""
-        if alias in self.rest or "." not in alias:
-            return (self.rest if alias in self.rest else None), alias
-        holder: Any = self.rest
-        *path, name = alias.split(".")
+    def _take_nested(self, path: tuple[str, ...], usable: Callable[[Any], T | None]) -> T | None:
+        found: Any = self.rest
         for step in path:
-            holder = holder.get(step) if isinstance(holder, dict) else None
-        return (holder, name) if isinstance(holder, dict) and name in holder else (None, name)
-
-    def _drop(self, alias: str, holder: JsonObject, name: str) -> None:
-        """Take the value out, in copies of what it is nested in, and drop objects that it leaves empty."""
-        if holder is self.rest:
-            del self.rest[name]
-            return
-        self.rest = _without(self.rest, alias.split("."))
+            if not isinstance(found, dict) or step not in found:
+                return None
+            found = found[step]
+        value = usable(found)
+        if value is not None:
+            self.rest = _without(self.rest, path)
+        return value
 
 
-def _without(fields: JsonObject, path: list[str]) -> JsonObject:
+def _without(fields: JsonObject, path: Sequence[str]) -> JsonObject:
+    """A copy less what stands at the end of `path`, and less the objects that this leaves empty."""
     name, *deeper = path
     left = {key: value for key, value in fields.items() if key != name}
     if deeper and (inner := _without(fields[name], deeper)):
@@ -152,7 +152,7 @@ def from_fields(fields: JsonObject, naive: tzinfo) -> Reading:
     exception = known.take(ALIASES["exception"], exception_of)
     message = known.take(ALIASES["message"], _text)
     line = LogLine(
-        timestamp=utc_text(own_us) if own_us else "",
+        timestamp=canonical_text(own_us) if own_us else "",
         execution_id=known.take(ALIASES["execution_id"], _name) or UNKNOWN_EXECUTION,
         script_name=known.take(ALIASES["script_name"], _name) or "",
         pid=known.take(ALIASES["pid"], _integer),
@@ -172,13 +172,14 @@ def from_fields(fields: JsonObject, naive: tzinfo) -> Reading:
 
 def _level(known: _Fields) -> tuple[tuple[str, int], int]:
     for alias, scale in LEVEL_ALIASES:
-        found = known.take((alias,), lambda value, scale=scale: _as_level(value, scale))  # type: ignore[misc]
-        if found is not None:
-            return found, 0
+        if alias in known.rest or alias in _PATHS:
+            found = known.take((alias,), partial(_as_level, scale))
+            if found is not None:
+                return found, 0
     return DEFAULT_LEVEL, Flag.NO_LEVEL
 
 
-def _as_level(value: Any, scale: Callable[[int], tuple[str, int]]) -> tuple[str, int] | None:
+def _as_level(scale: Callable[[int], tuple[str, int]], value: Any) -> tuple[str, int] | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int):

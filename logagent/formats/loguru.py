@@ -62,7 +62,6 @@ class _Serialized(msgspec.Struct, gc=False, forbid_unknown_fields=True):
 
 DECODER: Final = msgspec.json.Decoder(_Serialized)
 _DECODE: Final = DECODER.decode
-_LIFTED_BYTES: Final = (b'"execution_id"', b'"script_name"', b'"tags"', b'"extra_data"')
 
 
 def is_serialized(fields: JsonObject) -> bool:
@@ -71,8 +70,11 @@ def is_serialized(fields: JsonObject) -> bool:
     return isinstance(record, dict) and "text" in fields and "time" in record and "message" in record
 
 
-def read_good(raw_line: bytes) -> tuple[LogLine, int] | None:
-    """A raw line in perfect order and its own time; None for any other, which has to go the long way."""
+def read_good(script_name: str, raw_line: bytes) -> tuple[LogLine, int] | None:
+    """A raw line in perfect order and its own time; None for any other, which has to go the long way.
+
+    `script_name` is that of a line that has none bound.
+    """
     try:
         found = _DECODE(raw_line)
     except DECODE_ERRORS:
@@ -81,7 +83,7 @@ def read_good(raw_line: bytes) -> tuple[LogLine, int] | None:
     own_us = zoned_us(found.record.time.repr)
     if not own_us or (len(extra) >= 2 * MAX_DEPTH and is_too_deep(raw_line)):
         return None
-    line = _line(found, extra, own_us)
+    line = _line(found, extra, own_us, script_name)
     return (line, own_us) if line is not None else None
 
 
@@ -118,16 +120,16 @@ def _reading(found: _Serialized, naive: tzinfo) -> Reading | None:
     return Reading(line, own_us, LOGURU) if line is not None else None
 
 
-def _line(found: _Serialized, extra: bytes, own_us: int) -> LogLine | None:
+def _line(found: _Serialized, extra: bytes, own_us: int, script_name: str = "") -> LogLine | None:
     """The log line of a decoded record; None where a field is not what its name promises."""
     record = found.record
     number, level, pid = record.line, record.level, record.process.id
     if extra[:1] != b"{" or not 0 <= number | level.no | pid < INT64_LIMIT:
         return None
-    execution_id, script_name = UNKNOWN_EXECUTION, ""
+    execution_id = UNKNOWN_EXECUTION
     tags: tuple[str, ...] = ()
-    if any(name in extra for name in _LIFTED_BYTES):
-        extra, execution_id, script_name, tags = _lift(extra)
+    if b'"execution_id"' in extra or b'"script_name"' in extra or b'"tags"' in extra or b'"extra_data"' in extra:
+        extra, execution_id, script_name, tags = _lift(extra, script_name)
     return LogLine(
         timestamp=canonical_text(own_us) if own_us else "",
         execution_id=execution_id,
@@ -145,12 +147,12 @@ def _line(found: _Serialized, extra: bytes, own_us: int) -> LogLine | None:
     )
 
 
-def _lift(extra: bytes) -> tuple[bytes, str, str, tuple[str, ...]]:
+def _lift(extra: bytes, script_name: str) -> tuple[bytes, str, str, tuple[str, ...]]:
     """What was bound under our own names goes to our own fields, and a bound `extra_data` is merged."""
     rest = parse_object(extra) or {}
     names = [
         rest.pop(name) if isinstance(rest.get(name), str) and rest[name] else default
-        for name, default in (("execution_id", UNKNOWN_EXECUTION), ("script_name", ""))
+        for name, default in (("execution_id", UNKNOWN_EXECUTION), ("script_name", script_name))
     ]
     tags = rest.get("tags")
     if isinstance(tags, list) and all(isinstance(tag, str) for tag in tags):

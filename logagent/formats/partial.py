@@ -32,8 +32,8 @@ def close_json(head: bytes) -> bytes | None:
                 return None
             is_value = mark == b"["
         elif mark in b"}]":
-            if not closers or closers.pop() != mark:
-                return None
+            if not closers or closers.pop() != mark or not closers:
+                return None  # never opened, or the object ended and the line went on
         elif mark == b":":
             is_value = True
             continue

@@ -192,6 +192,8 @@ class Redaction:
 
     def redact_text(self, text: str) -> tuple[str, int]:
         """The text with its secrets marked, and how many there were."""
+        if not self._literals.present_in(text):
+            return text, 0
         count = 0
         for literals, pattern in self._by_literals:
             if literals.present_in(text):
@@ -250,16 +252,15 @@ class Redaction:
 def searchable(line: Line) -> str:
     """The text of a line in which literals are looked for: of a log line what a script puts in, of others all."""
     if isinstance(line, LogLine):
-        values = (line.message, line.extra_data, line.exception, *line.tags)
-    else:
-        values = tuple(getattr(line, name) for name in line.__struct_fields__ if name not in _UNTOUCHED)
+        return searchable_run([line])
+    values = [getattr(line, name) for name in line.__struct_fields__ if name not in _UNTOUCHED]
     return "\n".join(_plain(value) for value in values if value is not None)
 
 
 def searchable_run(lines: list[LogLine]) -> str:
-    """All that `searchable` says of each of `lines`, gathered faster."""
-    extras = b"\n".join([line.extra_data for line in lines]).decode()
-    exceptions = [bytes(line.exception).decode() for line in lines if line.exception is not None]
+    """What scripts put into all of `lines`: messages, tags, exceptions and what was bound."""
+    extras = b"\n".join([line.extra_data for line in lines]).decode("utf-8", "replace")
+    exceptions = [_plain(line.exception) for line in lines if line.exception is not None]
     tags = chain.from_iterable([line.tags for line in lines])
     return "\n".join([extras, *exceptions, *tags, *[line.message for line in lines]])
 

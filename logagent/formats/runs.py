@@ -8,7 +8,8 @@ good line: the fast way only saves time.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, TypeAlias
+from functools import partial
+from typing import TypeAlias
 
 import msgspec
 import xxhash
@@ -26,12 +27,16 @@ GoodLine: TypeAlias = tuple[LogLine, int]
 GoodReader: TypeAlias = Callable[[bytes], GoodLine | None]
 """A raw line to its struct and own time, None for one that is not good."""
 
-READERS: Final[dict[str, tuple[str, GoodReader]]] = {
-    "": (NATIVE, native.read_good),
-    NATIVE: (NATIVE, native.read_good),
-    LOGURU: (LOGURU, loguru.read_good),
-}
-"""Which decoder to try first, by the parser remembered for the file; other formats have no fast way."""
+
+def reader_for(parser: str, script_name: str) -> tuple[str, GoodReader] | None:
+    """The format to try first, by the parser remembered for the file, and its reader; None if it has no fast way."""
+    match parser:
+        case "" | "native":
+            return NATIVE, native.read_good
+        case "loguru":
+            return LOGURU, partial(loguru.read_good, script_name)
+        case _:
+            return None
 
 
 def read_run(
@@ -48,7 +53,8 @@ def read_run(
     origin, latest = context.origin, now_us + DAY_US
     longest, script_name = context.max_line_bytes, context.script_name
     own, suspect, cut = TimeSource.OWN.value, Flag.TIME_SUSPECT.value, Flag.CUT.value
-    for raw in lines[start:] if start else lines:
+    for index in range(start, len(lines)):
+        raw = lines[index]
         good = reader(raw)
         length = len(raw)
         if good is None or length > longest:

@@ -13,8 +13,7 @@ from logagent.formats.json_text import raw
 from logagent.formats.levels import DEFAULT_LEVEL, LEVEL_NUMBERS, named_level
 from logagent.formats.reading import TEXT, Reading
 from logagent.formats.record import Flag, LogLine
-from logagent.formats.times import utc_text
-from logagent.formats.timestamps import text_us
+from logagent.formats.timestamps import canonical_text, text_us
 
 _TIME: Final = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|[+-]\d\d:?\d\d))?"
 _HEAD: Final = re.compile(
@@ -40,7 +39,7 @@ def read(text: str, naive: tzinfo) -> Reading:
 
 def message_line(text: str, own_us: int = 0, level: tuple[str, int] = DEFAULT_LEVEL) -> LogLine:
     """A line of text that is nothing but a message; without a time its timestamp is still to be filled in."""
-    timestamp = utc_text(own_us) if own_us else ""
+    timestamp = canonical_text(own_us) if own_us else ""
     return LogLine(timestamp=timestamp, level=level[0], level_no=level[1], message=text)
 
 
@@ -50,7 +49,7 @@ def _head_reading(head: re.Match[str], naive: tzinfo) -> Reading:
     level_name, level_no = named_level(level)
     extra = {"name": name} if own_us else {"name": name, "timestamp": time}
     line = LogLine(
-        timestamp=utc_text(own_us) if own_us else "",
+        timestamp=canonical_text(own_us) if own_us else "",
         level=level_name,
         level_no=level_no,
         message=message,

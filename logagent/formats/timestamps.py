@@ -134,6 +134,7 @@ def _matched_us(found: re.Match[str], naive: tzinfo) -> int:
     return within_key(second + int((fraction or "")[:6].ljust(6, "0")))
 
 
+@lru_cache(maxsize=4096)
 def _civil_us(date: str, clock: str, zone: tzinfo) -> int:
     """Microseconds of a civil second in `zone`; a leap second counts as the one after it. 0 if impossible."""
     leap = clock.endswith(":60")
