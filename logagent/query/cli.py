@@ -63,6 +63,8 @@ class _LazyGroup(click.Group):
 
             near = difflib.get_close_matches(args[0], _COMMANDS, n=1)
             said = f"; nearest: {near[0]}" if near else ""
+            if args[0].endswith(".jsonl"):
+                said = "; a log file stands behind a command, or behind --store"
             raise click.UsageError(f"no command {args[0]!r}{said} (see logagent-query --help)", ctx)
         return super().resolve_command(ctx, args)
 

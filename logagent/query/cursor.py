@@ -15,16 +15,45 @@ import msgspec
 import xxhash
 
 from logagent.errors import BadQuery
+from logagent.formats.key import key_text
+from logagent.formats.record import Record
 from logagent.query.item import Window
+from logagent.store.selection import Position
 
 
 class Cursor(msgspec.Struct, frozen=True, array_like=True):
-    """`position` sorts last on the page before: of an event (ts_us, offset, key), of a run (started_us, id)."""
+    """`position` sorts last on the page before: see `event_position`; of a run it is (started_us, id).
+
+    Agents pay for each character of a cursor, so it holds numbers where it can.
+    """
 
     digest: str
     position: tuple[int | str, ...]
-    window: Window
+    since_us: int | None
+    until_us: int | None
     references: dict[str, str]
+
+    @property
+    def window(self) -> Window:
+        """The window of the first page."""
+        return Window(self.since_us, self.until_us)
+
+
+def event_position(record: Record) -> tuple[int, ...]:
+    """Where an event stands, as a cursor carries it: its time, and what its key is made of."""
+    return record.ts_us, record.own_us, record.offset, record.hash
+
+
+def position_of(cursor: Cursor) -> Position:
+    """The place in the order that an event's cursor names.
+
+    Raises:
+        BadQuery: it is a cursor of runs.
+    """
+    match cursor.position:
+        case (int(ts_us), int(own_us), int(offset), int(line_hash)):
+            return Position(ts_us, offset, key_text(own_us, offset, line_hash))
+    raise BadQuery("this cursor is of another kind of question")
 
 
 def question_digest(parts: Sequence[object]) -> str:

@@ -9,7 +9,14 @@ import msgspec
 
 from logagent.errors import BadQuery, NotFound
 from logagent.formats.record import UNKNOWN_EXECUTION, Record
-from logagent.query.cursor import Cursor, decode_cursor, encode_cursor, question_digest
+from logagent.query.cursor import (
+    Cursor,
+    decode_cursor,
+    encode_cursor,
+    event_position,
+    position_of,
+    question_digest,
+)
 from logagent.query.documents import event_document, event_item
 from logagent.query.emptiness import why_empty
 from logagent.query.item import Page, Window
@@ -25,7 +32,6 @@ from logagent.store.selection import (
     Direction,
     Field,
     Or,
-    Position,
     Selection,
     TextMatch,
 )
@@ -106,7 +112,7 @@ def search(reader: Reader, question: EventQuestion) -> Page:
         since_us=(cursor.window if cursor else question.window).since_us,
         until_us=(cursor.window if cursor else question.window).until_us,
         direction=question.direction,
-        after=_position(cursor),
+        after=position_of(cursor) if cursor else None,
     )
     if question.any_of is not None:
         return _ranked(reader, question, selection, question.any_of)
@@ -119,22 +125,13 @@ def check_limit(limit: int) -> None:
         raise BadQuery(f"limit {limit} is out of range 1 to {MAX_LIMIT}; page on with `next`, or use export")
 
 
-def _position(cursor: Cursor | None) -> Position | None:
-    if cursor is None:
-        return None
-    match cursor.position:
-        case (int(ts_us), int(offset), str(key)):
-            return Position(ts_us, offset, key)
-    raise BadQuery("this cursor is of another kind of question")
-
-
 def _listed(reader: Reader, question: EventQuestion, selection: Selection, names: RunNames) -> Page:
     found = reader.events(selection, question.limit)
     following = None
     if found.has_more and found.records:
-        window = Window(selection.since_us, selection.until_us)
-        last = found.records[-1]
-        following = encode_cursor(Cursor(question.digest, last.order, window, names.known))
+        place = event_position(found.records[-1])
+        cursor = Cursor(question.digest, place, selection.since_us, selection.until_us, names.known)
+        following = encode_cursor(cursor)
     return _page(reader, selection, found, following)
 
 

@@ -70,7 +70,7 @@ def runs(reader: Reader, question: RunQuestion) -> Page:
     if found.has_more and found.runs:
         last = found.runs[-1]
         position = (last.started_us, last.run.execution_id)
-        following = encode_cursor(Cursor(question.digest, position, window, {}))
+        following = encode_cursor(Cursor(question.digest, position, window.since_us, window.until_us, {}))
     return Page(
         "run",
         [run_item(each) for each in found.runs],

@@ -39,6 +39,8 @@ def tail(
     """
     if until_end and run is None:
         raise BadQuery("--until-end needs --run: whose end?")
+    if not session.place.is_store:
+        raise BadQuery("tail follows a store; a log file by itself is read once, as by search")
     show = _printer(session)
     execution_id = run_id_of(session.reader, run) if run else None
     where = events.filters(

@@ -63,7 +63,7 @@ def compact(page: Page, max_tokens: int = DEFAULT_TOKENS, ways: Ways | None = No
 
 def _short_enough(ways: Ways, budget: int) -> Ways:
     """A command is shown whole or not at all: one that repeats an endless query would push the answer out."""
-    room = budget // 4
+    room = budget // 3
     return Ways(*(way if way and len(way) <= room else None for way in (ways.next, ways.more)))
 
 
@@ -109,7 +109,7 @@ def _template_rungs(page: Page) -> Iterator[_Rung]:
         for group in groups
     ]
     shown = len(lines)
-    while shown >= _FEWEST_TEMPLATES:
+    while shown >= min(_FEWEST_TEMPLATES, max(len(lines), 1)):
         missing = sum(group.count for group in groups[shown:])
         rest = f", {len(groups) - shown} templates ({missing} events) left out" if missing else ""
         yield _Rung(lines[:shown], f"rows shown as {shown} templates{rest}")
