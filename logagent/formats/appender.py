@@ -176,7 +176,7 @@ class Appender:
             os.close(fd)  # rotated between open and lock
         self._fd = fd
         self._path_check_due_s = monotonic() + PATH_CHECK_S
-        self._torn = opened.st_size > 0 and not _ends_in_newline(self.path, opened.st_size)
+        self._torn = opened.st_size > 0 and not _ends_in_newline(self.path)
         return fd
 
     def _open_or_make_directory(self) -> int:
@@ -262,16 +262,25 @@ def _lock_if_supported(fd: int) -> None:
         return
 
 
-def _ends_in_newline(path: str, size: int) -> bool:
-    """False after a writer was killed, or the disk was full, in the middle of a line."""
+def _ends_in_newline(path: str) -> bool:
+    """False after a writer was killed, or the disk was full, in the middle of a line.
+
+    Looked at more than once: a long line of a process that is writing now becomes visible page by page. Taken for
+    torn all the same it costs an empty line, which readers skip.
+    """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return True
     try:
-        return os.pread(fd, 1, size - 1) == b"\n"
+        return any(_last_byte(fd) in (b"", b"\n") for _ in range(3))
     finally:
         os.close(fd)
+
+
+def _last_byte(fd: int) -> bytes:
+    size = os.fstat(fd).st_size
+    return os.pread(fd, 1, size - 1) if size else b""
 
 
 def _start(work: Callable[[], None]) -> threading.Thread | None:

@@ -65,9 +65,12 @@ def current_execution_id() -> str | None:
     """The id that lines written here carry; None outside any run.
 
     Own run first, then the run of the process, then what a parent process left in `LOGAGENT_EXECUTION_ID`.
+
+    >>> current_execution_id() is None
+    True
     """
     run = current_run()
-    return run.execution_id if run else _environment_id()
+    return run.execution_id if run else _outer_execution_id()
 
 
 def parent_execution_id() -> str | None:
@@ -77,8 +80,7 @@ def parent_execution_id() -> str | None:
     """
     if enclosing := _current.get() or _main_run():
         return enclosing.execution_id
-    # With other runs open the environment names one of them, a sibling.
-    return _inherited if _outermost else _environment_id()
+    return _outer_execution_id()
 
 
 def enter(run: Run) -> None:
@@ -130,6 +132,11 @@ def _main_run() -> Run | None:
     if threading.get_ident() == main:
         return None
     return next((run for run in tuple(_outermost) if run.thread == main), None)
+
+
+def _outer_execution_id() -> str | None:
+    """The parent process's run. With runs open here the environment names one of them, no parent of the others."""
+    return _inherited if _outermost else _environment_id()
 
 
 def _environment_id() -> str | None:

@@ -152,6 +152,8 @@ def end_run(execution_id: str, status: str = "success", error: str | BaseExcepti
 
     Raises:
         ValueError: the status is neither.
+
+    >>> end_run(start_run("nightly"), "failed", "no input")
     """
     if status not in STATUSES:
         raise ValueError(f"status {status!r} is not one of {', '.join(STATUSES)}")

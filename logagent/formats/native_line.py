@@ -28,8 +28,8 @@ LINE_BYTES: Final = 1024 * 1024
 """The daemon's `max_line_bytes`: a longer line would be stored cut, as text that no longer parses."""
 RESPONSE_BYTES: Final = 1_000_000
 """A bound `response` whose JSON text is not longer than this stays whole, whatever else the line has to give up."""
-_RESERVES: Final = (12 * 1024, 8 * 1024, 16 * 1024, RESPONSE_BYTES)
-"""What message, other data, exception and response keep where there is not room for all of each."""
+_RESERVES: Final = (12 * 1024, 8 * 1024, 16 * 1024, RESPONSE_BYTES + 16)
+"""What message, other data, exception and response keep where there is not room for all; 16 for a list's brackets."""
 FIELD_BYTES: Final = 160 * 1024
 """Each field of a run's or a learning's line; six of these and the names fit into a line."""
 TAGS_BYTES: Final = 32 * 1024
