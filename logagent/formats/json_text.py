@@ -12,12 +12,16 @@ import re
 from typing import Any, Final, TypeAlias
 
 import msgspec
+import orjson
 
 JsonObject: TypeAlias = dict[str, Any]
 
 MAX_DEPTH: Final = 100
-_MAX_INT_DIGITS: Final = 4000
-"""Longer integers stay text: Python refuses to convert them, and no store holds them."""
+_MAX_INT_DIGITS: Final = 300
+"""Longer integers become text: beyond some 308 digits readers that take them for floats refuse the whole object."""
+
+_ZEROES: Final = bytes.maketrans(b"123456789E", b"000000000e")
+_LONG_NUMBER: Final = b"0" * _MAX_INT_DIGITS
 
 _STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 _NOT_BRACKET: Final = bytes(set(range(256)) - set(b"[]{}"))
@@ -35,6 +39,21 @@ def is_too_deep(content: bytes) -> bool:
     return False
 
 
+def numbers_fit(content: bytes) -> bool:
+    """False if a number in the JSON text `content` is too large for a float, such as 1e999: readers refuse it whole.
+
+    Only what may be an exponent, and very long numbers, are worth a proper look; those are found by plain search.
+    """
+    digits = content.translate(_ZEROES)
+    if b"0e" not in digits and (len(digits) < _MAX_INT_DIGITS or _LONG_NUMBER not in digits):
+        return True
+    try:
+        orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
 def parse_object(content: bytes) -> JsonObject | None:
     """The JSON object that `content` is, or None."""
     found = parse_value(content)
@@ -44,7 +63,7 @@ def parse_object(content: bytes) -> JsonObject | None:
 def parse_value(content: bytes) -> Any:
     """The value that `content` is, None if no JSON; of duplicate keys the last wins, NaN and Infinity become text."""
     try:
-        return msgspec.json.decode(content)
+        return msgspec.json.decode(content) if numbers_fit(content) else _parse_leniently(content)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _parse_leniently(content)
 

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from logagent.formats import foreign
-from logagent.formats.json_text import MAX_DEPTH, JsonObject, encode, is_too_deep, parse_object, raw
+from logagent.formats.json_text import MAX_DEPTH, JsonObject, encode, is_too_deep, numbers_fit, parse_object, raw
 from logagent.formats.native import DECODE_ERRORS, INT64_LIMIT
 from logagent.formats.reading import LOGURU, Reading
 from logagent.formats.record import EMPTY_OBJECT, UNKNOWN_EXECUTION, LogLine
@@ -124,7 +124,7 @@ def _line(found: _Serialized, extra: bytes, own_us: int, script_name: str = "") 
     """The log line of a decoded record; None where a field is not what its name promises."""
     record = found.record
     number, level, pid = record.line, record.level, record.process.id
-    if extra[:1] != b"{" or not 0 <= number | level.no | pid < INT64_LIMIT:
+    if extra[:1] != b"{" or not numbers_fit(extra) or not 0 <= number | level.no | pid < INT64_LIMIT:
         return None
     execution_id = UNKNOWN_EXECUTION
     tags: tuple[str, ...] = ()

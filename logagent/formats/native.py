@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from logagent.formats.json_text import MAX_DEPTH, JsonObject, encode, is_too_deep, raw
+from logagent.formats.json_text import MAX_DEPTH, JsonObject, encode, is_too_deep, numbers_fit, raw
 from logagent.formats.reading import BAD_RECORD, NATIVE, Reading, Refusal
 from logagent.formats.record import EMPTY_OBJECT, LINE_TYPES, Line, LogLine, RunEnd
 from logagent.formats.times import utc_text
@@ -53,9 +53,9 @@ def read_good(content: bytes) -> tuple[LogLine, int] | None:
         return None
     own_us = canonical_us(line.timestamp)
     if line.exception is not None or line.embeddings is not None:
-        return (line, own_us) if own_us and is_sound(line) and not is_too_deep(content) else None
+        return (line, own_us) if own_us and is_sound(line, content) and not is_too_deep(content) else None
     extra = bytes(line.extra_data)
-    if extra[:1] != b"{" or (len(extra) >= 2 * MAX_DEPTH and is_too_deep(content)):
+    if extra[:1] != b"{" or not numbers_fit(extra) or (len(extra) >= 2 * MAX_DEPTH and is_too_deep(content)):
         return None
     if own_us and 0 <= (line.pid or 0) | (line.line_number or 0) | line.level_no | line.v < INT64_LIMIT:
         return line, own_us
@@ -72,16 +72,16 @@ def read(content: bytes) -> Reading | None:
     if line is None:
         return None
     own_us = canonical_us(line.timestamp)
-    return Reading(line, own_us, NATIVE) if own_us and is_sound(line) else None
+    return Reading(line, own_us, NATIVE) if own_us and is_sound(line, content) else None
 
 
-def is_sound(line: Line) -> bool:
-    """True if the raw fields of a decoded line are what their names promise, and its numbers within bounds."""
+def is_sound(line: Line, content: bytes) -> bool:
+    """True if the raw fields of a line decoded from `content` are what their names promise, its numbers in bounds."""
     for name in _OBJECTS:
         value = getattr(line, name, EMPTY_OBJECT)
         if value is not EMPTY_OBJECT and bytes(value)[:1] != b"{":
             return False
-    return not _problem(line)
+    return numbers_fit(content) and not _problem(line)
 
 
 def _decoded_with_objects(content: bytes) -> Line | None:

@@ -49,6 +49,8 @@ def test_extra_data_of_a_good_line_is_passed_through_byte_by_byte():
         (b'"extra_data":[1,2]', b'{"extra_data":[1,2]}'),
         (b'"extra_data":"text"', b'{"extra_data":"text"}'),
         (b'"extra_data":{"x":NaN,"y":-Infinity}', b'{"x":"NaN","y":"-Infinity"}'),
+        (b'"extra_data":{"x":1e999,"y":-1E+400,"z":1e5}', b'{"x":"1e999","y":"-1E+400","z":100000.0}'),
+        (b'"extra_data":{"x":' + b"9" * 400 + b"}", b'{"x":"' + b"9" * 400 + b'"}'),
         (b'"extra_data":{"x":NaN,"a":1,"a":2}', b'{"x":"NaN","a":2}'),
     ],
 )
