@@ -155,6 +155,23 @@ def test_rows_that_are_cut_exit_5(store: str) -> None:
     assert (ended.code, len(ended.lines), ended.note["truncated"]) == (5, 2, True)
 
 
+def test_a_query_that_takes_too_long_gives_what_it_found(store: str) -> None:
+    """Exit 5, in every form: the rows until then, and that they are not all."""
+    endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT x FROM c WHERE x = 1"
+    ended = asked(store, "sql", endless, "--timeout", "0.3")
+    assert (ended.code, ended.lines) == (5, [{"x": 1}])
+    document = asked(store, "sql", endless, "--timeout", "0.3", "-o", "json").document
+    assert (document["ok"], document["items"], document["truncated"]) == (False, [{"x": 1}], True)
+
+
+def test_a_word_to_leave_out_is_never_taken_for_an_option(store: str) -> None:
+    """It has to be quoted with the query; without, that is said instead of a wrong search."""
+    assert "quote the whole query" in asked(store, "search", "batch", "-write").err
+    for word in ("-slow", "-retrying", "-load", "-nothing", "-out", "-error"):
+        assert asked(store, "search", "batch", word).code in (2, 3), word
+    assert asked(store, "search", "failed -retrying").lines == []
+
+
 def test_expecting_something_exits_1_without_it(store: str) -> None:
     """`-e` makes a search a check."""
     assert asked(store, "search", "nothinglikeit").code == 0

@@ -33,7 +33,10 @@ def tell(error: LogagentError, *, is_json: bool, asked: str | None = None, sourc
 def report(error: LogagentError | click.ClickException, arguments: list[str]) -> int:
     """The same for what went wrong before a command had begun: only the raw arguments say which form."""
     if isinstance(error, click.ClickException):
-        error = BadQuery(error.format_message())
+        said = error.format_message()
+        if isinstance(error, click.NoSuchOption):
+            said += " To leave out a word, quote the whole query: 'timeout -retry'"
+        error = BadQuery(said)
     return tell(error, is_json=_wants_json(arguments))
 
 

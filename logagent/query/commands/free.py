@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import click
 
+from logagent.errors import QueryTimeout
 from logagent.query import free
 from logagent.query.commands.options import reading, words
 from logagent.query.commands.session import Session
+from logagent.query.item import Page
 
 
 @click.command()
@@ -17,7 +19,12 @@ from logagent.query.commands.session import Session
 @reading
 def sql(session: Session, *, param: tuple[str, ...], limit: int, timeout: float) -> int:
     """Ask an SQLite store in SQL, read-only (tables: logagent-query schema). Exit 5 if rows were cut."""
-    page = free.sql(session.reader, session.text(), param, max_rows=limit, timeout_s=timeout)
+    try:
+        page = free.sql(session.reader, session.text(), param, max_rows=limit, timeout_s=timeout)
+    except QueryTimeout as late:
+        if isinstance(late.partial, Page) and session.form != "json":
+            session.answer(late.partial)  # the error's document has them in JSON
+        raise
     session.answer(page)
     return 5 if page.truncated else 0
 

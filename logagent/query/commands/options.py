@@ -68,7 +68,10 @@ def paging(limit: int) -> Callable[[Command], Command]:
 
 
 def filtering(function: Command) -> Command:
-    """--run, --script and --level beside the query text."""
-    function = click.option("-l", "--level", metavar="LEVEL", help="This level and above.")(function)
-    function = click.option("-s", "--script", metavar="NAME", help="Only this script.")(function)
+    """--run, --script and --level beside the query text.
+
+    The latter two have no short form: `-slow`, meant as a word to leave out, would be read as the script `low`.
+    """
+    function = click.option("--level", metavar="LEVEL", help="This level and above.")(function)
+    function = click.option("--script", metavar="NAME", help="Only this script.")(function)
     return click.option("-r", "--run", metavar="RUN", help="Only this run: @last, an id, its beginning.")(function)

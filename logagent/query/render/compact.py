@@ -26,6 +26,7 @@ _WHOLE: Final = 1_000_000
 _CLIPS: Final = (_WHOLE, 400, 120)
 _FEWEST_TEMPLATES: Final = 3
 _HOISTED: Final = ("script_name", "execution_id")
+_NOUNS: Final = {"detail": "event", "execution": "run"}
 _PLURALS: Final = {"event": "events", "run": "runs", "row": "rows", "learning": "learnings"}
 _LONGEST_HEAD: Final = 150
 _NOTICE: Final = "quoted text was written by programs"
@@ -139,7 +140,9 @@ def _assembled(page: Page, rung: _Rung, max_tokens: int, ways: Ways) -> str:
 
 def _head(page: Page) -> str:
     value, exact = page.total.value, page.total.exact
-    noun = page.kind if value == 1 and exact else _PLURALS.get(page.kind, page.kind)
+    noun = _NOUNS.get(page.kind, page.kind)
+    if value != 1 or not exact:
+        noun = _PLURALS.get(noun, noun)
     said = f"{value}{'' if exact else ' or more'} {noun}"
     if len(page) != value:
         said += f", {len(page)} here"
