@@ -1,28 +1,36 @@
-"""The report: what `status.json` says of the daemon. Thin I/O: writes one file."""
+"""The report: what the daemon says of itself in `status.json`. Thin I/O."""
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import os
+import shutil
 from typing import Final
 
 import msgspec
 
+from logagent.daemon.discovery import Discovery
 from logagent.daemon.files import File, Files
+from logagent.daemon.forecast import forecast_of
+from logagent.daemon.shipper import Clock, Shipper
 from logagent.daemon.tracker import printable
+from logagent.daemon.wakeups import Wakeups
 from logagent.formats.status import (
     MAX_LISTED_FILES,
-    DaemonState,
     FileStatus,
-    Forecast,
     Status,
     StoreStatus,
     Totals,
     encode_status,
 )
+from logagent.formats.times import utc_text
 
 STATUS: Final = "status.json"
 _TEMPORARY: Final = "status.json.new"
+STATUS_EVERY_S: Final = 1.0
+STATUS_AT_LEAST_EVERY_S: Final = 10.0
+SHOWN_TROUBLES: Final = 20
 
 
 def file_status(file: File) -> FileStatus:
@@ -55,33 +63,133 @@ def files_by_lag(files: Files) -> tuple[FileStatus, ...]:
     return tuple(map(file_status, heapq.nlargest(MAX_LISTED_FILES, listed, key=lambda file: file.lag)))
 
 
-def status_of(
-    files: Files,
-    *,
-    started_at: str,
-    updated_at: str,
-    state: DaemonState,
-    reasons: tuple[str, ...],
-    store: StoreStatus,
-    totals: Totals,
-    rate_lines_s: float,
-    forecast: Forecast,
-) -> Status:
-    """The whole document."""
-    return Status(
-        pid=os.getpid(),
-        started_at=started_at,
-        updated_at=updated_at,
-        state=state,
-        reasons=reasons,
-        store=store,
-        totals=totals,
-        rate_lines_s=round(rate_lines_s, 1),
-        lag_bytes=sum(file.lag for file in files),
-        files_total=len(files),
-        files=files_by_lag(files),
-        forecast=forecast,
-    )
+class Outage(msgspec.Struct):
+    """The store is away: since when (monotonic seconds, and as text), why, and when that was last said."""
+
+    since: float
+    began: str
+    error: str
+    said_at: float
+
+
+class Reporter:
+    """Makes the daemon's status, and writes it on change: at most each second, at least every ten.
+
+    Attributes:
+        status: the last one that was written, or None.
+        lost_bytes: of the loss ledger, as of this process.
+        damages: what was wrong with the checkpoint at the start.
+        last_error, store_since: the store's last error, also when it is back; since when it answers.
+    """
+
+    def __init__(
+        self,
+        directory: str,
+        store_url: str,
+        discovery: Discovery,
+        files: Files,
+        shipper: Shipper,
+        wakeups: Wakeups,
+        clock: Clock,
+    ) -> None:
+        self.status: Status | None = None
+        self.lost_bytes = 0
+        self.damages: list[str] = []
+        self.last_error: str | None = None
+        self._store_url = store_url
+        self._directory = directory
+        self._discovery = discovery
+        self._files = files
+        self._shipper = shipper
+        self._wakeups = wakeups
+        self._clock = clock
+        self._started_at = self.store_since = utc_text(clock.now_us())
+        self._written_at = float("-inf")
+        self._rate = self._growth = 0.0
+        self._measured_at, self._measured_read, self._measured_lag = clock.monotonic(), 0, 0
+
+    def report(self, outage: Outage | None, *, is_last: bool = False) -> None:
+        """Write the status if it is time to."""
+        now = self._clock.monotonic()
+        if now - self._written_at < STATUS_EVERY_S and not is_last:
+            return
+        self._measure(now)
+        status = self.current(outage)
+        is_news = self.status is None or without_times(status) != without_times(self.status)
+        if not (is_news or is_last or now - self._written_at >= STATUS_AT_LEAST_EVERY_S):
+            return
+        self._written_at = now
+        self.status = status
+        with contextlib.suppress(OSError):  # the checkpoint's trouble says it loudly; there is nowhere to write it
+            write_status(self._directory, status)
+
+    def current(self, outage: Outage | None) -> Status:
+        """How the daemon is now."""
+        lag = sum(file.lag for file in self._files)
+        troubles = self._troubles()
+        reasons = [outage.error] if outage else []
+        return Status(
+            pid=os.getpid(),
+            started_at=self._started_at,
+            updated_at=utc_text(self._clock.now_us()),
+            state="outage" if outage else "degraded" if troubles else "ok",
+            reasons=(*reasons, *troubles, *self.damages, *self._shipper.rereads),
+            store=self._store(outage),
+            totals=self._totals(),
+            rate_lines_s=round(self._rate, 1),
+            lag_bytes=lag,
+            files_total=len(self._files),
+            files=files_by_lag(self._files),
+            forecast=forecast_of(
+                lag_bytes=lag,
+                growth_bytes_s=self._growth,
+                free_bytes=self._free_bytes(),
+                is_reading=outage is None,
+            ),
+        )
+
+    def _measure(self, now: float) -> None:
+        elapsed = now - self._measured_at
+        if elapsed < STATUS_EVERY_S:
+            return
+        read, lag = self._shipper.counts.read, sum(file.lag for file in self._files)
+        self._rate = (read - self._measured_read) / elapsed
+        self._growth = (lag - self._measured_lag) / elapsed
+        self._measured_at, self._measured_read, self._measured_lag = now, read, lag
+
+    def _totals(self) -> Totals:
+        counts = self._shipper.counts
+        return Totals(
+            read=counts.read,
+            stored=counts.stored,
+            duplicates=counts.duplicates,
+            dead_letters=counts.dead_letters,
+            lost_bytes=self.lost_bytes,
+            skipped=sum(counts.skipped.values()),
+        )
+
+    def _store(self, outage: Outage | None) -> StoreStatus:
+        return StoreStatus(
+            url=self._store_url,
+            id=self._shipper.store_id or None,
+            state="outage" if outage else "ok",
+            since=outage.began if outage else self.store_since,
+            last_error=self.last_error,
+        )
+
+    def _troubles(self) -> list[str]:
+        troubles = [f"{printable(path)}: {reason}" for path, reason in self._files.unreadable.items()]
+        in_trouble = [file for file in self._files if file.trouble]
+        troubles += [f"{printable(file.path)}: {file.trouble}" for file in in_trouble[:SHOWN_TROUBLES]]
+        if len(in_trouble) > SHOWN_TROUBLES:
+            troubles.append(f"and {len(in_trouble) - SHOWN_TROUBLES} more files that cannot be read")
+        return troubles + [trouble for trouble in (self._shipper.checkpoint_trouble, self._wakeups.trouble) if trouble]
+
+    def _free_bytes(self) -> int | None:
+        try:
+            return shutil.disk_usage(self._discovery.roots[0]).free
+        except (OSError, IndexError):
+            return None
 
 
 def write_status(directory: str, status: Status) -> None:

@@ -6,7 +6,6 @@ Everything that decides about bytes is in `shipper` and below; this module only 
 from __future__ import annotations
 
 import random
-import shutil
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -22,19 +21,18 @@ from logagent.daemon.dead_letter import DEAD_LETTERS, DeadLetters
 from logagent.daemon.discovery import Discovery, Look
 from logagent.daemon.faults import Faults
 from logagent.daemon.files import File, Files, FollowRules
-from logagent.daemon.forecast import forecast_of
 from logagent.daemon.journal import Journal
 from logagent.daemon.lock import StateLock
 from logagent.daemon.losses import LEDGER, LossLedger
 from logagent.daemon.notify import Notifier
 from logagent.daemon.processes import is_alive
-from logagent.daemon.report import status_of, without_times, write_status
+from logagent.daemon.report import Outage, Reporter
 from logagent.daemon.shipper import Clock, Shipper, ShipperLimits
 from logagent.daemon.tracker import Loss, printable
 from logagent.daemon.wakeups import NOTHING, Hint, Wakeups
 from logagent.errors import StateUnavailable, StoreUnavailable
 from logagent.formats.record import Reject
-from logagent.formats.status import DaemonState, Status, StoreStatus, Totals
+from logagent.formats.status import Status
 from logagent.formats.times import utc_text
 from logagent.store.protocol import Store
 
@@ -119,7 +117,7 @@ class Daemon:
         self._log = log
         self._notifier = notifier
         checkpoint_file = CheckpointFile(state_dir, faults)
-        checkpoint, self._checkpoint_damage = checkpoint_file.load()
+        checkpoint, checkpoint_damage = checkpoint_file.load()
         ledger = LossLedger(Journal(f"{state_dir}/{LEDGER}"), faults)
         self._ledger = ledger
         self.files = Files(rules, checkpoint.files if checkpoint else (), is_first_start=checkpoint is None)
@@ -145,20 +143,13 @@ class Daemon:
         self._backoff = Backoff(most_s=limits.backoff_max_s, random=random.random)
         self._is_stopping = False
         self._is_loaded = False
-        self._started_at = utc_text(clock.now_us())
+        self._reporter = Reporter(state_dir, store.url, discovery, self.files, self.shipper, wakeups, clock)
+        self._reporter.damages = checkpoint_damage
         now = clock.monotonic()
         self._next_sweep = self._next_full_sweep = self._next_housekeeping = now
         self._retry_at = now
-        self._outage_since: float | None = None
-        self._outage_began = ""
-        self._outage_logged_at = now
-        self._last_error: str | None = None
-        self._status: Status | None = None
+        self._outage: Outage | None = None
         self._notified: Status | None = None
-        self._status_at = float("-inf")
-        self._rate = 0.0
-        self._rate_at, self._rate_read, self._rate_lag = now, 0, 0
-        self._growth = 0.0
 
     # ---- running -----------------------------------------------------------------------------------------------
 
@@ -171,7 +162,7 @@ class Daemon:
     def run(self) -> None:
         """Ship until `stop`."""
         self._log.info(f"logagent watches {self._roots()}; store {self._store.url}; state {self._state_dir}")
-        for damage in self._checkpoint_damage:
+        for damage in self._reporter.damages:
             self._log.warning(damage)
         self._notifier.ready("reading")
         hint = Hint(is_everything=True)
@@ -197,8 +188,8 @@ class Daemon:
             self.try_turn(flush=True, is_last=True)
             waiting = [file for file, size in goals.values() if not self._is_drained(file, size)]
             progress(total - sum(min(file.lag, total) for file in waiting), total)
-            if self._outage_since is not None:
-                if self._clock.monotonic() - self._outage_since > timeout_s:
+            if self._outage is not None:
+                if self._clock.monotonic() - self._outage.since > timeout_s:
                     self.finish()
                     return Drained("store_down", self._pending())
                 self._wakeups.wait(max(self._retry_at - self._clock.monotonic(), 0))
@@ -278,7 +269,7 @@ class Daemon:
     def _wait_s(self) -> float:
         """Seconds until anything is due."""
         now = self._clock.monotonic()
-        if self._outage_since is not None:
+        if self._outage is not None:
             return max(min(self._retry_at, self._next_sweep) - now, 0)
         due = [self._next_sweep - now, self.shipper.next_due_s()]
         return max(min(wait for wait in due if wait is not None), 0)
@@ -288,8 +279,8 @@ class Daemon:
     def try_turn(self, *, flush: bool = False, is_last: bool = False) -> bool:
         """One turn, unless the store is known to be away; True if there is more to do at once."""
         now = self._clock.monotonic()
-        if self._outage_since is not None and now < self._retry_at:
-            self._in_outage(now)
+        if self._outage is not None and now < self._retry_at:
+            self._in_outage(self._outage, now)
             return False
         try:
             if not self._is_loaded:
@@ -303,8 +294,8 @@ class Daemon:
             self._log.error("".join(traceback.format_exception(error)))
             self._fail(error)
             return False
-        if self._outage_since is not None:
-            self._recovered(now)
+        if self._outage is not None:
+            self._recovered(self._outage, now)
         self._report()
         return has_backlog
 
@@ -320,28 +311,28 @@ class Daemon:
         now = self._clock.monotonic()
         self.shipper.forget()
         self._is_loaded = False
-        self._last_error = str(error) or type(error).__name__
         self._retry_at = now + self._backoff.next_s()
-        if self._outage_since is None:
-            self._outage_since = self._outage_logged_at = now
-            self._outage_began = utc_text(self._clock.now_us())
-            self._log.error(f"outage: {error}; offsets stay, nothing is lost, trying again")
-        self._in_outage(now)
+        text = self._reporter.last_error = str(error) or type(error).__name__
+        if self._outage is None:
+            self._outage = Outage(now, utc_text(self._clock.now_us()), text, said_at=now)
+            self._log.error(f"outage: {text}; offsets stay, nothing is lost, trying again")
+        self._outage.error = text
+        self._in_outage(self._outage, now)
 
-    def _in_outage(self, now: float) -> None:
-        if now - self._outage_logged_at >= OUTAGE_LOG_EVERY_S and self._outage_since is not None:
-            self._outage_logged_at = now
-            self._log.error(f"outage for {now - self._outage_since:.0f} s: {self._last_error}")
+    def _in_outage(self, outage: Outage, now: float) -> None:
+        if now - outage.said_at >= OUTAGE_LOG_EVERY_S:
+            outage.said_at = now
+            self._log.error(f"outage for {now - outage.since:.0f} s: {outage.error}")
         if now >= self._next_housekeeping:
             self._next_housekeeping = now + HOUSEKEEPING_EVERY_S
             self._hold_budget()
             self.shipper.save_unmarked()  # sizes seen count, should the files go before the store comes back
         self._report()
 
-    def _recovered(self, now: float) -> None:
-        assert self._outage_since is not None
-        self._log.warning(f"outage over after {now - self._outage_since:.1f} s: shipping what waited")
-        self._outage_since = None
+    def _recovered(self, outage: Outage, now: float) -> None:
+        self._log.warning(f"outage over after {now - outage.since:.1f} s: shipping what waited")
+        self._outage = None
+        self._reporter.store_since = utc_text(self._clock.now_us())
         self._backoff.reset()
 
     def _keep_house(self, now: float) -> None:
@@ -384,7 +375,7 @@ class Daemon:
     def finish(self) -> None:
         """Ship what was read, save, say so; abandon it where the store does not answer in time."""
         self._notifier.stopping("stopping")
-        if self._outage_since is None and self._is_loaded:
+        if self._outage is None and self._is_loaded:
             try:
                 self.shipper.turn(flush=True)
                 self.shipper.save()
@@ -392,106 +383,24 @@ class Daemon:
                 self._log.warning(f"stopped without the last batch, it will be read again: {error}")
         else:
             self.shipper.save_unmarked()
-        self._status_at = float("-inf")
-        self._report()
+        self._report(is_last=True)
         self._log.info("stopped")
-
-    # ---- status ----------------------------------------------------------------------------------------------------
-
-    def _report(self) -> None:
-        """Write `status.json` on change, at most each second, at least every ten."""
-        now = self._clock.monotonic()
-        if now - self._status_at < STATUS_EVERY_S:
-            return
-        self._measure(now)
-        status = self.status()
-        is_news = self._status is None or without_times(status) != without_times(self._status)
-        if is_news or now - self._status_at >= STATUS_AT_LEAST_EVERY_S:
-            self._status_at = now
-            self._status = status
-            try:
-                write_status(self._state_dir, status)
-            except OSError:
-                return  # the checkpoint's trouble says it loudly; there is nowhere to write it
-
-    def _measure(self, now: float) -> None:
-        elapsed = now - self._rate_at
-        if elapsed < STATUS_EVERY_S:
-            return
-        read, lag = self.shipper.counts.read, sum(file.lag for file in self.files)
-        self._rate = (read - self._rate_read) / elapsed
-        self._growth = (lag - self._rate_lag) / elapsed
-        self._rate_at, self._rate_read, self._rate_lag = now, read, lag
 
     def status(self) -> Status:
         """How the daemon is now."""
-        counts = self.shipper.counts
-        lag = sum(file.lag for file in self.files)
-        is_reading = self._outage_since is None
-        return status_of(
-            self.files,
-            started_at=self._started_at,
-            updated_at=utc_text(self._clock.now_us()),
-            state=self._state(),
-            reasons=tuple(self._reasons()),
-            store=self._store_status(),
-            totals=Totals(
-                read=counts.read,
-                stored=counts.stored,
-                duplicates=counts.duplicates,
-                dead_letters=counts.dead_letters,
-                lost_bytes=self._ledger.lost_bytes,
-                skipped=sum(counts.skipped.values()),
-            ),
-            rate_lines_s=self._rate,
-            forecast=forecast_of(
-                lag_bytes=lag, growth_bytes_s=self._growth, free_bytes=self._free_bytes(), is_reading=is_reading
-            ),
-        )
+        return self._reporter.current(self._outage)
 
-    def _state(self) -> DaemonState:
-        if self._outage_since is not None:
-            return "outage"
-        return "degraded" if any(self._troubles()) else "ok"
-
-    def _troubles(self) -> list[str]:
-        troubles = [f"{printable(path)}: {reason}" for path, reason in self.files.unreadable.items()]
-        in_trouble = [file for file in self.files if file.trouble]
-        troubles += [f"{printable(file.path)}: {file.trouble}" for file in in_trouble[:20]]
-        if len(in_trouble) > 20:
-            troubles.append(f"and {len(in_trouble) - 20} more files that cannot be read")
-        troubles += [trouble for trouble in (self.shipper.checkpoint_trouble, self._wakeups.trouble) if trouble]
-        return troubles
-
-    def _reasons(self) -> list[str]:
-        reasons = self._troubles()
-        if self._outage_since is not None:
-            reasons.insert(0, str(self._last_error))
-        return reasons + self._checkpoint_damage + self.shipper.rereads
-
-    def _store_status(self) -> StoreStatus:
-        is_away = self._outage_since is not None
-        return StoreStatus(
-            url=self._store.url,
-            id=self.shipper.store_id or None,
-            state="outage" if is_away else "ok",
-            since=self._outage_began if is_away else self._started_at,
-            last_error=self._last_error,
-        )
-
-    def _free_bytes(self) -> int | None:
-        try:
-            return shutil.disk_usage(self._discovery.roots[0]).free
-        except (OSError, IndexError):
-            return None
+    def _report(self, *, is_last: bool = False) -> None:
+        self._reporter.lost_bytes = self._ledger.lost_bytes
+        self._reporter.report(self._outage, is_last=is_last)
 
     def _say_alive(self) -> None:
         """Feed systemd's watchdog from the loop itself: a turn that hangs feeds nothing."""
         self._notifier.alive()
-        if self._status is not None and self._status is not self._notified:
-            self._notified = self._status
-            totals = self._status.totals
+        status = self._reporter.status
+        if status is not None and status is not self._notified:
+            self._notified = status
             self._notifier.status(
-                f"{self._status.state}: {totals.stored} stored, {self._status.lag_bytes} bytes behind, "
-                f"{self._status.files_total} files" + "".join(f"; {reason}" for reason in self._status.reasons[:1])
+                f"{status.state}: {status.totals.stored} stored, {status.lag_bytes} bytes behind, "
+                f"{status.files_total} files" + "".join(f"; {reason}" for reason in status.reasons[:1])
             )
