@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from zoneinfo import ZoneInfo
 
 from logagent.daemon.batch import BatchLimits
@@ -14,15 +16,18 @@ from logagent.daemon.files import FollowRules
 from logagent.daemon.notify import Notifier
 from logagent.daemon.patterns import Patterns
 from logagent.daemon.processes import here
-from logagent.daemon.service import Daemon, Log, ServiceLimits, SystemClock
+from logagent.daemon.service import Daemon, ServiceLimits
 from logagent.daemon.shipper import ShipperLimits
+from logagent.daemon.surroundings import Log, SystemClock
 from logagent.daemon.wakeups import open_wakeups
-from logagent.errors import ConfigError
+from logagent.errors import ConfigError, StoreUnavailable
 from logagent.formats.lines import FileContext
 from logagent.formats.record import Origin
 from logagent.formats.redaction import Pattern, Redaction
-from logagent.settings import Settings, resolve_store_url
+from logagent.settings import Settings, resolve_store, resolve_store_url
+from logagent.settings.addresses import SqliteAddress
 from logagent.store import open_store
+from logagent.store.protocol import Store, StoreIdentity
 
 RESERVED_DESCRIPTORS = 64
 """Left for the store, the state files and the libraries."""
@@ -68,6 +73,23 @@ def make_directories(settings: Settings) -> None:
             os.makedirs(directory, mode=0o750, exist_ok=True)
         except OSError as error:
             raise ConfigError(f"{directory} cannot be made: {error.strerror}; give another --state-dir") from error
+
+
+@contextmanager
+def opened_store(settings: Settings) -> Iterator[tuple[Store, StoreIdentity]]:
+    """The store that the daemon ships to, prepared; for commands that work beside it, so none is made here.
+
+    Raises:
+        StoreUnavailable: there is none yet, or it cannot be opened.
+    """
+    address = resolve_store(settings)
+    if isinstance(address, SqliteAddress) and not os.path.exists(address.path):
+        raise StoreUnavailable(f"store {address.url} is not there yet: `logagent init` or `logagent run` makes it")
+    store = open_store(resolve_store_url(settings))
+    try:
+        yield store, store.prepare()
+    finally:
+        store.close()
 
 
 def discovery_of(settings: Settings) -> Discovery:

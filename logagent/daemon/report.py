@@ -13,7 +13,8 @@ import msgspec
 from logagent.daemon.discovery import Discovery
 from logagent.daemon.files import File, Files
 from logagent.daemon.forecast import forecast_of
-from logagent.daemon.shipper import Clock, Shipper
+from logagent.daemon.shipper import Shipper
+from logagent.daemon.surroundings import Clock
 from logagent.daemon.tracker import printable
 from logagent.daemon.wakeups import Wakeups
 from logagent.formats.status import (

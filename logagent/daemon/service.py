@@ -10,7 +10,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
 import msgspec
 
@@ -27,7 +27,8 @@ from logagent.daemon.losses import LEDGER, LossLedger
 from logagent.daemon.notify import Notifier
 from logagent.daemon.processes import is_alive
 from logagent.daemon.report import Outage, Reporter
-from logagent.daemon.shipper import Clock, Shipper, ShipperLimits
+from logagent.daemon.shipper import Shipper, ShipperLimits
+from logagent.daemon.surroundings import Clock, Log
 from logagent.daemon.tracker import Loss, printable
 from logagent.daemon.wakeups import NOTHING, Hint, Wakeups
 from logagent.errors import StateUnavailable, StoreUnavailable
@@ -46,14 +47,6 @@ OUTAGE_LOG_EVERY_S: Final = 60.0
 STOP_WITHIN_S: Final = 3.0
 
 
-class Log(Protocol):
-    """What the daemon says about itself; loguru's logger is one."""
-
-    def info(self, message: str, /) -> None: ...
-    def warning(self, message: str, /) -> None: ...
-    def error(self, message: str, /) -> None: ...
-
-
 class ServiceLimits(msgspec.Struct, frozen=True, kw_only=True):
     """How often and how much; units in the names."""
 
@@ -63,16 +56,6 @@ class ServiceLimits(msgspec.Struct, frozen=True, kw_only=True):
     max_deleted_bytes: int = 1 << 30
     max_dead_letter_bytes: int = 1 << 30
     backoff_max_s: float = 30.0
-
-
-class SystemClock:
-    """The machine's clocks."""
-
-    def now_us(self) -> int:
-        return time.time_ns() // 1000
-
-    def monotonic(self) -> float:
-        return time.monotonic()
 
 
 class Drained(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future
 from functools import reduce
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
@@ -21,6 +21,7 @@ from logagent.daemon.faults import Faults
 from logagent.daemon.files import NO_DESCRIPTOR, File, Files
 from logagent.daemon.losses import LossLedger
 from logagent.daemon.stream import Block, Hole, LongLine, Rewritten, Stream
+from logagent.daemon.surroundings import Clock
 from logagent.daemon.tail import Tail
 from logagent.daemon.tracker import Loss, lost_of
 from logagent.errors import RecordRejected, StateUnavailable, StoreUnavailable
@@ -34,18 +35,6 @@ FOLD_QUIET_S: Final = 5.0
 
 CHECKPOINT_EVERY_S: Final = 1.0
 _FOLDED: Final = int(Flag.FOLDED)  # a plain int: an enum's `&` costs more than all else in the loop that uses it
-
-
-class Clock(Protocol):
-    """Time comes in from outside, so that tests turn it by hand."""
-
-    def now_us(self) -> int:
-        """Wall clock, microseconds since 1970."""
-        ...
-
-    def monotonic(self) -> float:
-        """Seconds that never go back."""
-        ...
 
 
 class ShipperLimits(msgspec.Struct, frozen=True):
