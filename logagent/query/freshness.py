@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from logagent.formats.status import STALE_AFTER_S, Status, decode_status
 from logagent.formats.times import SECOND_US, micros
 
-STATUS_FILE = "status.json"
+STATUS_FILE: Final = "status.json"
+LOG_FILE: Final = {"state": "none", "says": "not asked: this is a log file, read as it stands"}
+"""In place of a daemon's document where the source is no store."""
 
 
 def read_status(path: str | Path) -> Status | None:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
 from logagent.errors import BadQuery, NotFound
 from logagent.formats.fold import CRASHED, FAILED, RUNNING, SUCCESS, UNKNOWN
-from logagent.formats.status import Status
 from logagent.formats.times import utc_text
 from logagent.query.cursor import Cursor, decode_cursor, encode_cursor, question_digest
 from logagent.query.documents import event_item, learning_item, run_item, short_id
 from logagent.query.events import check_limit
-from logagent.query.freshness import daemon_document
 from logagent.query.item import Item, Page, Window
 from logagent.query.references import run_id_of
 from logagent.query.wording import command, is_plain_name
@@ -185,10 +184,13 @@ def show_run(reader: Reader, reference: str) -> Page:
     return Page("execution", [summary], hints=hints)
 
 
-def overview(reader: Reader, status: Status | None, now_us: int) -> Page:
+def overview(reader: Reader, daemon: Mapping[str, Any]) -> Page:
     """What ran, what failed, and how far the daemon is: one item with everything.
 
-    >>> overview(reader, None, 0)[0].runs
+    Args:
+        daemon: `freshness.daemon_document` or `freshness.LOG_FILE`, as the item shows it.
+
+    >>> overview(reader, {})[0].runs
     3
     """
     there = reader.overview()
@@ -204,7 +206,7 @@ def overview(reader: Reader, status: Status | None, now_us: int) -> Page:
         "last_event": None if there.last_us is None else utc_text(there.last_us),
         "recent_runs": [run_item(each) for each in recent],
         "failed_runs": [run_item(each) for each in failed],
-        "daemon": daemon_document(status, now_us),
+        "daemon": dict(daemon),
     }
     return Page("overview", [item], total=Total(1, True), hints=_overview_hints(failed))
 

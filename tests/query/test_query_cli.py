@@ -313,7 +313,8 @@ def test_a_log_file_is_read_in_place_of_a_store(tmp_path: Path) -> None:
     path = tmp_path / "etl.jsonl"
     lines = [msgspec.json.encode(record.line) for record in usual_story().records]
     path.write_bytes(b"\n".join(lines) + b"\nnot json at all\n{broken\n")
-    assert [line["level"] for line in ask("search", "batch", str(path)).lines] == ["WARNING"]
+    assert [line["message"] for line in ask("search", "refused", str(path)).lines] == ["db-7 refused connection"]
+    assert ask("--store", str(path), "-o", "json").document["items"][0]["daemon"]["state"] == "none"
     assert ask("show", "@last-failed", str(path)).lines[0]["execution_id"] == "etl_2"
     assert ask("search", "json", "--store", str(path)).lines[0]["message"] == "not json at all"
     assert ask("sql", "SELECT count(*) AS n FROM script_runs", str(path)).lines == [{"n": 3}]

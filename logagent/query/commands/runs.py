@@ -18,7 +18,7 @@ from logagent.query.references import is_event_id
 @reading
 def overview(session: Session) -> None:
     """What ran, what failed, how far the daemon is."""
-    session.answer(questions.overview(session.reader, session.status, session.now_us))
+    session.answer(questions.overview(session.reader, session.daemon))
 
 
 @click.command()

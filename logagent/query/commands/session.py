@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 
 from logagent.errors import BadQuery, NotFound
 from logagent.formats.status import Status
-from logagent.query.freshness import STATUS_FILE, daemon_document, read_status
+from logagent.query.freshness import LOG_FILE, STATUS_FILE, daemon_document, read_status
 from logagent.query.item import Page, Window
 from logagent.query.render.budget import DEFAULT_TOKENS, Ways
 from logagent.query.render.escape import json_text
@@ -72,6 +72,11 @@ class Session:
         return None
 
     @property
+    def daemon(self) -> dict[str, Any]:
+        """What an answer says of the daemon."""
+        return daemon_document(self.status, self.now_us) if self.place.is_store else dict(LOG_FILE)
+
+    @property
     def now_us(self) -> int:
         """The command's one idea of now, in microseconds."""
         return int(self.now.timestamp() * 1_000_000)
@@ -102,7 +107,7 @@ class Session:
     def answer(self, page: Page) -> None:
         """Write the page in the form asked for; its hints ask the same source."""
         if not page.items and self.place.is_store:
-            page = page.with_hints([*page.hints, str(daemon_document(self.status, self.now_us)["says"])])
+            page = page.with_hints([*page.hints, str(self.daemon["says"])])
         page = page.with_hints([with_source(hint, self.source) for hint in page.hints])
         match self.form:
             case "json":
