@@ -11,13 +11,14 @@ from datetime import UTC, tzinfo
 from logagent.formats.assembly import Assembly, Place
 from logagent.formats.context import PARSER_VERSION, FileContext, Parsed, ParserState, script_name_of
 from logagent.formats.record import Flag
-from logagent.formats.single import read_line
+from logagent.formats.single import read_head, read_line
 
 __all__ = [
     "PARSER_VERSION",
     "FileContext",
     "Parsed",
     "ParserState",
+    "own_time_of_cut_us",
     "own_time_us",
     "parse_block",
     "parse_cut",
@@ -109,3 +110,8 @@ def parse_cut(
 def own_time_us(line: bytes, naive_timezone: tzinfo = UTC) -> int:
     """The own time of a raw line (without its LF), 0 if it has none that a key can hold: a function of its bytes."""
     return read_line(line.lstrip(b"\0"), naive_timezone).own_us
+
+
+def own_time_of_cut_us(head: bytes, naive_timezone: tzinfo = UTC) -> int:
+    """The same of a line over `max_line_bytes`, by its head: what `parse_cut` puts into its key."""
+    return read_head(head.lstrip(b"\0"), naive_timezone).own_us

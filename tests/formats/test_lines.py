@@ -14,6 +14,7 @@ from logagent.formats.lines import (
     FileContext,
     Parsed,
     ParserState,
+    own_time_of_cut_us,
     own_time_us,
     parse_block,
     parse_cut,
@@ -131,6 +132,7 @@ def test_a_line_cut_anywhere_is_told_as_far_as_it_goes_and_never_refused_as_bad_
     assert {"bad_json"}.isdisjoint(r.reason for r in parsed.rejects)
     for record in parsed.records:
         assert (record.offset, record.length, record.hash) == (100, 5_000_000, 77)
+        assert record.own_us == own_time_of_cut_us(head, CONTEXT.naive_timezone)
         assert record.flags & Flag.CUT
 
 
