@@ -103,7 +103,7 @@ _ASKED_WRONGLY: Final = (
 
 def _translated(error: apsw.Error, path: str) -> QueryError | Exception:
     said = str(error)
-    if isinstance(error, apsw.AuthError | apsw.ReadOnlyError | apsw.PermissionsError):
+    if isinstance(error, apsw.AuthError | apsw.ReadOnlyError | apsw.PermissionsError) or "not authorized" in said:
         return NotPermitted(f"only reading is allowed here: {said}")
     if isinstance(
         error, apsw.SQLError | apsw.TooBigError | apsw.ConstraintError | apsw.MismatchError | apsw.RangeError

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+import msgspec
+
 from logagent.errors import RecordRejected
 from logagent.formats.record import EMPTY_OBJECT, LogLine, Record
 from logagent.store.sqlite.names import HASH_BIAS, Names
@@ -100,13 +102,15 @@ class Intake:
             or record.continuation_of is not None
         ):
             message, odd = split_message(record, line)
-        extra = line.extra_data
         if line.embeddings is not None:
             self.embeddings.append((self.last_id, line.embeddings))
+        extra_data: msgspec.Raw | None = line.extra_data
+        if extra_data is EMPTY_OBJECT or extra_data == EMPTY_OBJECT:
+            extra_data = None
         self.rows.append((
             self.last_id, ts_us, record.offset, own, record.hash - HASH_BIAS, record.length,
             origin, run, site, process, level, record.time_source, record.flags, record.ingested_us,
-            self._timestamps.unusual(line.timestamp, ts_us), message, None if extra is EMPTY_OBJECT or extra == EMPTY_OBJECT else extra,
+            self._timestamps.unusual(line.timestamp, ts_us), message, extra_data,
             tags_column(line.tags) if line.tags else None, line.exception, odd,
         ))  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import apsw
@@ -15,6 +15,9 @@ _FIRST_TRY: Final = 500
 _CHUNK: Final = 256
 _ORDER: Final = {True: "ORDER BY e.ts_us DESC, e.offset DESC, e.own DESC, e.key_hash DESC",
                  False: "ORDER BY e.ts_us, e.offset, e.own, e.key_hash"}  # fmt: skip
+
+Zones = dict[int, tuple[int, int]]
+"""First and last time of the events of each stretch of arrivals."""
 
 Place = tuple[int, int, int, int, int]
 """ts_us, offset, own, key_hash, id: sorts as events do."""
@@ -36,19 +39,27 @@ def matched(db: apsw.Connection, plan: Plan, limit: int) -> tuple[list[int], str
     zones = _zones(db, plan)
     if not zones:
         return [], None
-    first_id = max(plan.first_id, min(zones) * ZONE_ROWS)
-    last_id = min(plan.last_id, (max(zones) + 1) * ZONE_ROWS - 1)
-    for most in (_FIRST_TRY, MAX_MATCHES):
-        ids = _matches(db, plan, first_id, last_id, most + 1)
-        is_cut = len(ids) > most
-        found = _in_order(db, plan, ids[:most], zones, limit)
-        if not is_cut or (len(found) == limit and _is_settled(db, plan, found[-1][0], ids[most], zones)):
-            return [place[-1] for place in found], None
+    ids = _matches(db, plan, zones, _FIRST_TRY + 1)
+    found = _in_order(db, plan, ids, zones, limit)
+    if len(ids) <= _FIRST_TRY:
+        return [place[-1] for place in found], None
+    if len(found) == limit:
+        more = _within_reach(db, plan, found[-1][0], ids[-1], zones)
+        if len(more) <= MAX_MATCHES:
+            return [place[-1] for place in _in_order(db, plan, [*{*ids, *more}], zones, limit)], None
+    return _among_the_first(db, plan, zones, limit)
+
+
+def _among_the_first(db: apsw.Connection, plan: Plan, zones: Zones, limit: int) -> tuple[list[int], str | None]:
+    ids = _matches(db, plan, zones, MAX_MATCHES + 1)
+    found = [place[-1] for place in _in_order(db, plan, ids[:MAX_MATCHES], zones, limit)]
+    if len(ids) <= MAX_MATCHES:
+        return found, None
     which = "newest" if plan.newest else "oldest"
-    return [place[-1] for place in found], f"searched within the {which} {MAX_MATCHES:,} matches by arrival"
+    return found, f"searched within the {which} {MAX_MATCHES:,} matches by arrival"
 
 
-def _zones(db: apsw.Connection, plan: Plan) -> dict[int, tuple[int, int]]:
+def _zones(db: apsw.Connection, plan: Plan) -> Zones:
     rows = db.execute(
         "SELECT id, first_us, last_us FROM zones WHERE last_us >= ? AND first_us < ? AND id BETWEEN ? AND ?",
         (plan.since_us, plan.until_us, plan.first_id // ZONE_ROWS, plan.last_id // ZONE_ROWS),
@@ -56,18 +67,24 @@ def _zones(db: apsw.Connection, plan: Plan) -> dict[int, tuple[int, int]]:
     return {zone: (first_us, last_us) for zone, first_us, last_us in rows}
 
 
-def _matches(db: apsw.Connection, plan: Plan, first_id: int, last_id: int, most: int) -> list[int]:
-    rows = db.execute(
-        "SELECT rowid FROM events_fts WHERE events_fts MATCH ? AND rowid BETWEEN ? AND ?"
-        f" ORDER BY rowid {'DESC' if plan.newest else 'ASC'} LIMIT ?",
-        (plan.match, first_id, last_id, most),
-    )
-    return [row[0] for row in rows]
+def _matches(db: apsw.Connection, plan: Plan, zones: Iterable[int], most: int) -> list[int]:
+    """Up to `most` ids by words within those zones, in order of arrival, the last first for the newest."""
+    found: list[int] = []
+    for first, last in sorted(_stretches(sorted(zones)), reverse=plan.newest):
+        bounds = max(plan.first_id, first * ZONE_ROWS), min(plan.last_id, (last + 1) * ZONE_ROWS - 1)
+        order = "DESC" if plan.newest else "ASC"
+        rows = db.execute(
+            f"SELECT rowid FROM events_fts WHERE events_fts MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rowid {order}"
+            " LIMIT ?",
+            (plan.match, *bounds, most - len(found)),
+        )
+        found += [row[0] for row in rows]
+        if len(found) >= most:
+            break
+    return found
 
 
-def _in_order(
-    db: apsw.Connection, plan: Plan, ids: list[int], zones: dict[int, tuple[int, int]], limit: int
-) -> list[Place]:
+def _in_order(db: apsw.Connection, plan: Plan, ids: list[int], zones: Zones, limit: int) -> list[Place]:
     found: list[Place] = []
     for chunk, edge_us in _chunks(plan, ids, zones):
         if len(found) >= limit and _beats(plan, found[limit - 1][0], edge_us):
@@ -82,7 +99,7 @@ def _beats(plan: Plan, ts_us: int, edge_us: int) -> bool:
     return ts_us > edge_us if plan.newest else ts_us < edge_us
 
 
-def _chunks(plan: Plan, ids: list[int], zones: dict[int, tuple[int, int]]) -> Iterator[tuple[list[int], int]]:
+def _chunks(plan: Plan, ids: list[int], zones: Zones) -> Iterator[tuple[list[int], int]]:
     """Ids by zone, the zones that reach furthest first, each chunk with how far its first zone reaches."""
     by_zone: dict[int, list[int]] = {}
     for number in ids:
@@ -113,13 +130,29 @@ def _places(db: apsw.Connection, plan: Plan, ids: list[int]) -> list[Any]:
     ).fetchall()
 
 
-def _is_settled(
-    db: apsw.Connection, plan: Plan, last_us: int, left_out: int, zones: dict[int, tuple[int, int]]
-) -> bool:
-    """Whether no match from the id `left_out` on can belong on a page that ends at `last_us`."""
+def _within_reach(db: apsw.Connection, plan: Plan, last_us: int, left_out: int, zones: Zones) -> list[int]:
+    """Matches from the id `left_out` on that can belong on a page which now ends at `last_us`.
+
+    More than `MAX_MATCHES` of them means: too many to look at.
+    """
     border = left_out // ZONE_ROWS
-    beyond = [z for number, z in zones.items() if (number < border if plan.newest else number > border)]
-    return all(_beats(plan, last_us, _edge(plan, z)) for z in (*beyond, _part_of_zone(db, plan, left_out)))
+    beyond = {number: zone for number, zone in zones.items() if (number < border if plan.newest else number > border)}
+    beyond[border] = _part_of_zone(db, plan, left_out)
+    within = [number for number, zone in beyond.items() if not _beats(plan, last_us, _edge(plan, zone))]
+    return _matches(db, plan, within, MAX_MATCHES + 1)
+
+
+def _stretches(numbers: list[int]) -> list[tuple[int, int]]:
+    """First and last of each run of consecutive numbers.
+
+    >>> _stretches([1, 2, 5])
+    [(1, 2), (5, 5)]
+    """
+    found: list[tuple[int, int]] = []
+    for number in numbers:
+        first = found.pop()[0] if found and found[-1][1] == number - 1 else number
+        found.append((first, number))
+    return found
 
 
 def _part_of_zone(db: apsw.Connection, plan: Plan, left_out: int) -> tuple[int, int]:
@@ -148,19 +181,14 @@ def ranked(db: apsw.Connection, plan: Plan, limit: int) -> tuple[list[tuple[int,
     zones = _zones(db, plan)
     if not zones:
         return [], None
-    first_id = max(plan.first_id, min(zones) * ZONE_ROWS)
-    last_id = min(plan.last_id, (max(zones) + 1) * ZONE_ROWS - 1)
-    edge = db.execute(
-        "SELECT rowid FROM events_fts WHERE events_fts MATCH ? AND rowid BETWEEN ? AND ?"
-        " ORDER BY rowid DESC LIMIT 1 OFFSET ?",
-        (plan.match, first_id, last_id, MAX_MATCHES),
-    ).get
+    ids = _matches(db, plan, zones, MAX_MATCHES + 1)
+    first_id = ids[MAX_MATCHES - 1] if len(ids) > MAX_MATCHES else plan.first_id
     text, values = plan.where
     rows = db.execute(
         "SELECT e.id, -f.score FROM (SELECT rowid AS id, bm25(events_fts, 1.0, 0.0) AS score FROM events_fts"
         " WHERE events_fts MATCH ? AND rowid BETWEEN ? AND ?) f CROSS JOIN events e ON e.id = f.id"
         f" WHERE {text} ORDER BY f.score, e.ts_us DESC, e.offset DESC, e.own DESC, e.key_hash DESC LIMIT ?",
-        (plan.match, first_id if edge is None else edge + 1, last_id, *values, limit),
+        (plan.match, first_id, plan.last_id, *values, limit),
     )
-    note = None if edge is None else f"ranked within the newest {MAX_MATCHES:,} matches by arrival"
+    note = f"ranked within the newest {MAX_MATCHES:,} matches by arrival" if len(ids) > MAX_MATCHES else None
     return [(number, score) for number, score in rows], note

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 import apsw
@@ -47,6 +47,7 @@ class SqliteStore:
         self._path = path
         self._db: apsw.Connection | None = None
         self._file: FileIdentity | None = None
+        self._companions: dict[str, FileIdentity | None] = {}
         self._names: Names | None = None
         self._prune_log = PruneLog()
 
@@ -68,6 +69,7 @@ class SqliteStore:
         except BaseException:
             self.close()
             raise
+        self._companions = {name: file_identity(self._path + name) for name in ("-wal", "-shm")}
         return StoreIdentity(found["store_id"], found["store_seq"])
 
     def append(self, batch: Batch) -> Receipt:
@@ -208,7 +210,16 @@ class SqliteStore:
         if found == self._file and found is not None and os.path.exists(self._path + "-wal"):
             return
         self.close()
+        if found != self._file:
+            self._remove_companions()
         raise StoreUnavailable(f"{self._path} was deleted or replaced while it was open")
+
+    def _remove_companions(self) -> None:
+        """Take our log away from a file that is not ours: SQLite would write it into that file (tried: it does)."""
+        for name, identity in self._companions.items():
+            if identity is not None and file_identity(self._path + name) == identity:
+                with suppress(OSError):
+                    os.unlink(self._path + name)
 
 
 def _ts_us(record: Record) -> int:
