@@ -119,15 +119,21 @@ def _open_one(run: Run | None) -> Run | None:
 
 
 def _covering_run() -> Run | None:
-    """The main thread's run, else the only one; no guess between two, and none for a sibling task."""
+    """For a thread without a run: the main thread's, else the only one; no guess between two.
+
+    The main thread itself and sibling tasks of a run's thread are in no other run: they have contexts of their own.
+    """
+    here = threading.get_ident()
+    if here == threading.main_thread().ident:
+        return None
     if run := _main_run():
         return run
     others = tuple(_outermost)
-    return others[0] if len(others) == 1 and others[0].thread != threading.get_ident() else None
+    return others[0] if len(others) == 1 and others[0].thread != here else None
 
 
 def _main_run() -> Run | None:
-    """The oldest run of the main thread, as seen by other threads: the main thread's own tasks have contexts."""
+    """The oldest run of the main thread, as seen by other threads."""
     main = threading.main_thread().ident
     if threading.get_ident() == main:
         return None

@@ -6,7 +6,6 @@ scalars. Everything else becomes its repr. What is cut says so where it was cut.
 
 from __future__ import annotations
 
-import re
 from json import JSONEncoder
 from json.encoder import c_make_encoder, encode_basestring  # type: ignore[attr-defined]
 from math import isfinite
@@ -23,7 +22,7 @@ MAX_DEPTH: Final = 50
 MAX_KEY_CHARS: Final = 1024
 NUMBER_ROOM: Final = 24
 """What a number is counted as: no double is longer, and longer integers are counted by their text."""
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_SURROGATES: Final = {code: f"\\\\u{code:04x}" for code in range(0xD800, 0xE000)}
 
 json_string: Final[Callable[[str], str]] = encode_basestring
 """Text as a JSON string, other than ASCII left as it is; in C where there is C."""
@@ -85,7 +84,7 @@ def encode_utf8(text: str) -> bytes:
     try:
         return text.encode()
     except UnicodeEncodeError:
-        return _SURROGATE.sub(lambda half: f"\\\\u{ord(half[0]):04x}", text).encode()
+        return text.translate(_SURROGATES).encode()
 
 
 def cut_text(text: str, room: int) -> str:

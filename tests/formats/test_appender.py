@@ -311,9 +311,9 @@ def test_a_daemon_that_closes_all_descriptors_never_writes_into_another_file(tmp
 def test_a_stopped_process_that_holds_the_lock_stops_nobody(tmp_path):
     """Who cannot have the lock goes on in the long file."""
     locker = script(
-        "import fcntl, os, sys, time\n"
+        "import fcntl, os, signal, sys\n"
         "lock = os.open(sys.argv[1], os.O_RDONLY | os.O_CREAT)\n"
-        "fcntl.flock(lock, fcntl.LOCK_EX)\nprint('locked', flush=True)\nsys.stdin.read()\n",
+        "fcntl.flock(lock, fcntl.LOCK_EX)\nprint('locked', flush=True)\nsignal.pause()\n",
         tmp_path / ".etl.jsonl.lock",
     )
     assert locker.stdout is not None

@@ -267,6 +267,29 @@ def test_runs_of_two_threads_are_siblings_with_their_own_ids(directory):
     assert [line["parent_execution_id"] for line in of_kind(directory, "run_start")] == [None, None]
 
 
+def test_a_run_of_a_thread_covers_the_threads_it_starts_but_not_the_main_thread(directory):
+    """The main thread was there before; the only open run is not by that its own."""
+    inside, done = threading.Barrier(2), threading.Barrier(2)
+
+    def work() -> None:
+        with script_execution("load"):
+            thread = threading.Thread(target=logger.info, args=("inner thread",))
+            thread.start()
+            thread.join()
+            inside.wait()
+            done.wait()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    inside.wait()
+    logger.info("main")
+    done.wait()
+    thread.join()
+    inner, main = logs(directory)
+    assert inner["execution_id"].startswith("load_")
+    assert main["execution_id"] == "unknown"
+
+
 def test_ten_workers_with_runs_of_their_own_stand_in_the_main_run(directory):
     """The users' stress test."""
 
