@@ -19,6 +19,12 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "init": ("logagent.cli.setup", "Make the state directory and the store ready."),
     "check": ("logagent.cli.setup", "Check settings, directories and store; show how files are understood."),
     "status": ("logagent.cli.watching", "How the daemon is: lag, store, dead letters, losses."),
+    "verify": ("logagent.cli.verifying", "Compare the files that are there with the store, line by line."),
+    "rejects": ("logagent.cli.rejects", "Dead letters: lines that could not be stored."),
+    "losses": ("logagent.cli.losses", "The loss ledger: what was seen and could not be had."),
+    "doctor": ("logagent.cli.doctor", "What is wrong here, and the command that mends it."),
+    "prune": ("logagent.cli.pruning", "Delete old events."),
+    "install-service": ("logagent.cli.install_service", "Install the systemd unit."),
     "demo": ("logagent.cli.demo", "The main job, for real, in a throw-away directory."),
 }
 """Each command with its module and the line that `--help` shows of it."""
@@ -33,7 +39,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
+        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name.replace("-", "_"))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

@@ -94,3 +94,13 @@ def otlp_level(number: int) -> tuple[str, int]:
         return DEFAULT_LEVEL
     name = _OTLP[(number - 1) // 4]
     return name, LEVEL_NUMBERS[name]
+
+
+def known_level_no(name: str) -> int | None:
+    """The number of a level by one of its names, or None for a name that is no level.
+
+    >>> known_level_no("warn"), known_level_no("loud")
+    (30, None)
+    """
+    upper = name.strip().upper()
+    return LEVEL_NUMBERS.get(_ALIASES.get(upper, upper))
