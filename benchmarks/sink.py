@@ -9,6 +9,7 @@ thread; the third is the second with eight.
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 import threading
@@ -70,9 +71,15 @@ def main() -> None:
     calls = int(sys.argv[1]) if len(sys.argv) > 1 else 500
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 60
     logger.remove()
-    for work in (bare, bound, eight_threads):
+    with tempfile.TemporaryDirectory() as directory:
+        os.environ["LOGAGENT_LOG_DIR"] = directory  # for the lines of the run itself
         with script_execution("bench"):
-            took = measure(work, calls, rounds)
+            report(calls, rounds)
+
+
+def report(calls: int, rounds: int) -> None:
+    for work in (bare, bound, eight_threads):
+        took = measure(work, calls, rounds)
         of_plain = took["logagent"] / took["plain file"]
         of_serialize = took["logagent"] / took["serialize"]
         figures = "  ".join(f"{name} {micros:6.1f}" for name, micros in took.items())

@@ -24,7 +24,7 @@ from logagent.formats.writer import (
     default_script_name,
     generate_execution_id,
     git_commit,
-    hostname,
+    line_head,
     now_stamp,
     pid_namespace,
     process_start,
@@ -164,19 +164,6 @@ def end_run(execution_id: str, status: str = "success", error: str | BaseExcepti
         append_to_all(active_appenders(script_name), _end_line(execution_id, script_name, None, status, error))
     else:
         _end(run, status, error)
-
-
-def line_head(kind: str, execution_id: str, script_name: str, timestamp: str) -> dict[str, Any]:
-    """The fields that all native lines begin with."""
-    return {
-        "v": 1,
-        "kind": kind,
-        "timestamp": timestamp,
-        "execution_id": execution_id,
-        "script_name": script_name,
-        "pid": os.getpid(),
-        "hostname": hostname(),
-    }
 
 
 def write_beside_logs(line: Callable[[str, str], bytes]) -> None:

@@ -6,9 +6,9 @@ import os
 from math import isfinite
 
 from logagent.formats.current_run import UNKNOWN_EXECUTION
-from logagent.formats.execution import line_head, write_beside_logs
+from logagent.formats.execution import write_beside_logs
 from logagent.formats.native_line import object_line
-from logagent.formats.writer import now_stamp
+from logagent.formats.writer import line_head, now_stamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

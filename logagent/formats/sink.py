@@ -14,7 +14,7 @@ from logagent.formats.directories import log_directory
 from logagent.formats.generations import Generations, size_bytes
 from logagent.formats.native_line import LogLineEncoder, object_line
 from logagent.formats.plain import safe_repr
-from logagent.formats.writer import default_script_name, hostname, now_stamp, safe_name
+from logagent.formats.writer import default_script_name, hostname, line_head, now_stamp, safe_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -159,22 +159,8 @@ class Sink:
         return current_execution_id() or UNKNOWN_EXECUTION, self.script_name
 
     def _plainest_line(self, record: Mapping[str, Any], error: Exception) -> bytes:
-        return object_line(
-            {
-                "v": 1,
-                "kind": "log",
-                "timestamp": now_stamp(),
-                "execution_id": current_execution_id() or UNKNOWN_EXECUTION,
-                "script_name": self.script_name,
-                "pid": os.getpid(),
-                "hostname": hostname(),
-                "level": "WARNING",
-                "level_no": 30,
-                "message": safe_repr(record.get("message")),
-                "extra_data": {"unwritable_record": safe_repr(error), "extra": record.get("extra")},
-                "tags": [],
-            }
-        )
+        data = {"unwritable_record": safe_repr(error), "extra": record.get("extra")}
+        return _own_line(self.script_name, safe_repr(record.get("message")), data)
 
 
 _active: Final[list[Sink]] = []
@@ -217,22 +203,16 @@ def script_appender(
 
 
 def _outage_line(script_name: str, outage: Outage) -> bytes:
-    return object_line(
-        {
-            "v": 1,
-            "kind": "log",
-            "timestamp": now_stamp(),
-            "execution_id": current_execution_id() or UNKNOWN_EXECUTION,
-            "script_name": script_name,
-            "pid": os.getpid(),
-            "hostname": hostname(),
-            "level": "WARNING",
-            "level_no": 30,
-            "message": f"{outage.dropped} log lines were dropped since {outage.since}: {outage.reason}",
-            "extra_data": {"dropped": outage.dropped, "since": outage.since, "reason": outage.reason},
-            "tags": [],
-        }
-    )
+    message = f"{outage.dropped} log lines were dropped since {outage.since}: {outage.reason}"
+    data = {"dropped": outage.dropped, "since": outage.since, "reason": outage.reason}
+    return _own_line(script_name, message, data)
+
+
+def _own_line(script_name: str, message: str, data: dict[str, Any]) -> bytes:
+    """A warning that no log call of the script made."""
+    fields = line_head("log", current_execution_id() or UNKNOWN_EXECUTION, script_name, now_stamp())
+    fields |= {"level": "WARNING", "level_no": 30, "message": message, "extra_data": data, "tags": []}
+    return object_line(fields)
 
 
 def _restored(directory: str, script_name: str, settings: _Settings) -> Sink:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Final
+    from typing import Any, Final
 
 SAFE_NAME_CHARS: Final = 100
 """File names end at 255 bytes, and a rotation suffix, a pid and an ending come behind the name."""
@@ -90,6 +90,19 @@ def now_stamp() -> str:
 def hostname() -> str:
     """The node name; `socket` would say the same and costs an import."""
     return os.uname().nodename
+
+
+def line_head(kind: str, execution_id: str, script_name: str, timestamp: str) -> dict[str, Any]:
+    """The fields that all native lines begin with."""
+    return {
+        "v": 1,
+        "kind": kind,
+        "timestamp": timestamp,
+        "execution_id": execution_id,
+        "script_name": script_name,
+        "pid": os.getpid(),
+        "hostname": hostname(),
+    }
 
 
 def boot_id() -> str | None:

@@ -486,3 +486,18 @@ def test_the_commit_is_read_from_the_repository_s_files(tmp_path, directory, mon
         pass
     commits = [line.get("git_commit") for line in of_kind(directory, "run_start")]
     assert commits == ["b" * 40, "a" * 40, "c" * 40, None]
+
+
+def test_the_reading_side_knows_every_field_of_every_line(directory):
+    """One contract: unknown fields would be moved to `extra_data`."""
+    msgspec = pytest.importorskip("msgspec")
+    from logagent.formats.record import LINE_TYPES
+
+    with pytest.raises(ValueError, match="bad"), script_execution("load", {"n": 1}):
+        logger.bind(tags=["t"], response="r").info("x")
+        log_agent_learning("learnt", "f")
+        raise ValueError("bad")
+    raw = files(directory)[0].read_bytes().splitlines()
+    kinds = [line["kind"] for line in written(directory)]
+    decoded = [msgspec.json.decode(line, type=LINE_TYPES[kind]) for line, kind in zip(raw, kinds, strict=True)]
+    assert [type(line).__name__ for line in decoded] == ["RunStart", "LogLine", "Learning", "RunEnd"]
