@@ -33,6 +33,7 @@ class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
         path: for people; names that are not text are shown with backslashes.
         fingerprint: None while the file has no whole line yet.
         rewrites: how often this very file was seen to begin again.
+        begun_at: where reading it began, if not at its start (`start_at = "end"`).
         size: greatest size seen; of a packed file its packed size.
         directory_device: device of the directory it was seen in; another one there now means a vanished mount.
         is_finished: a packed file that was unpacked to its end.
@@ -48,6 +49,7 @@ class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
     is_timed: bool = False
     head: Marker = NO_MARKER
     rewrites: int = 0
+    begun_at: int = 0
     cursor: Cursor = Cursor()
     size: int = 0
     ctime_ns: int = 0

@@ -1,26 +1,27 @@
-"""The files followed: opened, identified, gone on from where the checkpoint says, let go when they are over.
+"""The files followed: identified, gone on from where the checkpoint says, let go when they are over.
 
-Takes what discovery saw, holds the descriptors, and hands out the files that have something to read. Whatever is
-to be decided is decided in `tracker`.
+Takes what discovery saw and hands out the files that have something to read. Whatever is to be decided is decided
+in `tracker`; `descriptors` holds them open, `gone` remembers those without a file.
 """
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Iterable, Iterator
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
 from logagent.daemon.checkpoint import Cursor, FileEntry
+from logagent.daemon.descriptors import ANOTHER_FILE, Descriptors
 from logagent.daemon.discovery import Look, Sighting
+from logagent.daemon.file import File
 from logagent.daemon.first_line import FirstLineScan
+from logagent.daemon.gone import Gone
 from logagent.daemon.identity import FileFacts, FirstLine, Identity
 from logagent.daemon.marker import NO_MARKER, marker_before
-from logagent.daemon.patterns import compression_of
 from logagent.daemon.stream import Stream
-from logagent.daemon.tail import Tail, open_tail
+from logagent.daemon.tail import Tail
 from logagent.daemon.tracker import (
     ACTIVE_S,
     LOSS_GRACE_S,
@@ -36,12 +37,8 @@ from logagent.daemon.tracker import (
 from logagent.formats.lines import FileContext, script_name_of
 from logagent.formats.record import Origin, Record
 
-SHORTAGE: Final = frozenset({errno.EMFILE, errno.ENFILE})
 Names: TypeAlias = dict[bytes, tuple[int, int]]
 """Device and inode of each name in one look."""
-
-ANOTHER_FILE: Final = "another file has its name"
-NO_DESCRIPTOR: Final = "no file descriptor is free"
 
 
 class FollowRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,90 +55,27 @@ class FollowRules(msgspec.Struct, frozen=True, kw_only=True):
     max_open: int = 900
 
 
-class File:
-    """One incarnation of a file, as last seen; `stream` once its first whole line was found."""
-
-    def __init__(self, sighting: Sighting, identity: Identity, directory_device: int | None) -> None:
-        self.path = sighting.path
-        self.home = sighting.path
-        self.identity = identity
-        self.compression = compression_of(sighting.path)
-        self.size = sighting.size
-        self.greatest_size = sighting.size
-        self.ctime_ns = sighting.ctime_ns
-        self.directory_device = directory_device
-        self.grown_at = 0.0
-        self.tail: Tail | None = None
-        self.scan: FirstLineScan | None = None
-        self.stream: Stream | None = None
-        self.rewrites = 0
-        self.is_unlinked = False
-        self.is_missing = False
-        self.is_let_go = False
-        self.is_late = False
-        self.trouble: str | None = None
-
-    @property
-    def is_settled(self) -> bool:
-        """Nothing of it waits: read and acknowledged as far as there are whole lines."""
-        stream = self.stream
-        if stream is None:
-            return False
-        return stream.is_exhausted and not stream.is_held and stream.acknowledged == stream.read
-
-    @property
-    def lag(self) -> int:
-        """Bytes on disk that are not acknowledged; of a packed file its packed size until it is read."""
-        if self.stream is None:
-            return self.size
-        if self.compression:
-            return 0 if self.is_settled else self.size
-        return max(self.size - self.stream.acknowledged.offset, 0)
-
-    def entry(self) -> FileEntry:
-        """What the checkpoint keeps of it."""
-        common = {
-            "path": printable(self.path),
-            "identity": self.identity,
-            "compression": self.compression,
-            "rewrites": self.rewrites,
-            "size": self.greatest_size,
-            "ctime_ns": self.ctime_ns,
-            "directory_device": self.directory_device,
-        }
-        stream = self.stream
-        if stream is None:
-            return FileEntry(**common)  # type: ignore[arg-type]
-        return FileEntry(
-            **common,  # type: ignore[arg-type]
-            fingerprint=stream.fingerprint,
-            content_hash=stream.first_line.content_hash,
-            is_timed=stream.first_line.is_timed,
-            head=stream.first_line.head,
-            cursor=stream.acknowledged,
-            is_finished=bool(self.compression) and self.is_settled,
-        )
-
-
 class Files:
     """All files followed, and the entries of those that are gone.
 
     Attributes:
         gone: entries without a file: let go, deleted, rewritten, or (at first) not seen yet since the start.
+        descriptors: what holds the files open.
         full_looks: how many times everything was looked at without a file being missed for want of looking.
     """
 
     def __init__(self, rules: FollowRules, entries: Iterable[FileEntry], *, is_first_start: bool) -> None:
         self.rules = rules
-        self._replace_gone(entries)
+        self.gone = Gone(entries)
+        self.descriptors = Descriptors(rules.max_open)
         self.full_looks = 0
         self.unreadable: dict[bytes, str] = {}
         self._starts_at_end = rules.start_at_end and is_first_start
         self._by_inode: dict[tuple[int, int], File] = {}
         self._detached: list[File] = []
+        self._with_first_line: dict[int, dict[int, File]] = {}
         self._busy: dict[int, File] = {}
-        self._open_count = 0
-        self._asked_at: dict[tuple[Identity, int | None], int] = {}
+        self._asked_at: dict[tuple[Identity, int | None], tuple[int, float]] = {}
 
     def __iter__(self) -> Iterator[File]:
         yield from self._by_inode.values()
@@ -150,6 +84,13 @@ class Files:
     def __len__(self) -> int:
         return len(self._by_inode) + len(self._detached)
 
+    def apply(self, rules: FollowRules) -> None:
+        """Follow by these rules from now on, files that are followed already included."""
+        self.rules = rules
+        for file in self:
+            if file.stream is not None:
+                file.stream.apply(rules.context)
+
     # ---- what was seen -------------------------------------------------------------------------------------
 
     def take(self, look: Look, now: float, now_us: int) -> None:
@@ -157,8 +98,9 @@ class Files:
         names = {sighting.path: (sighting.device, sighting.inode) for sighting in look.sightings}
         for sighting in look.sightings:
             self._see(sighting, look, names, now, now_us)
-        for file in self._missed(look, set(names.values())):
-            self._miss(file, now_us)
+        if look.listed or look.is_full:
+            for file in self._missed(look, set(names.values())):
+                self._miss(file, now_us)
         if look.is_full:
             self.unreadable = dict(look.unreadable)
             self._starts_at_end = False
@@ -170,13 +112,13 @@ class Files:
         for file in list(self):
             if file.trouble is not None and not file.is_let_go:
                 self._busy[id(file)] = file
-            if file.tail is not None and now - file.grown_at < ACTIVE_S:
-                self._update(file, file.tail.facts(), now)
+            if file.tail is not None and (file.is_unlinked or now - file.grown_at < ACTIVE_S):
+                self._update(file, file.tail, now)
 
     def _see(self, sighting: Sighting, look: Look, names: Names, now: float, now_us: int) -> None:
         file = self._by_inode.get((sighting.device, sighting.inode))
         is_touched = file is not None and file.ctime_ns != sighting.ctime_ns
-        if file is not None and is_touched and not self._open(file, sighting.path):
+        if file is not None and is_touched and not self.descriptors.open(file, sighting.path):
             if file.trouble != ANOTHER_FILE:
                 return
             self._retire(file, now_us)  # its inode number was given to another file
@@ -199,27 +141,32 @@ class Files:
         """A file that is not followed yet."""
         directory_device = look.listed.get(os.path.dirname(sighting.path))
         file = File(sighting, Identity(sighting.device, sighting.inode, 0), directory_device)
-        file.is_late = not self._starts_at_end
         file.grown_at = now
+        self._by_inode[(sighting.device, sighting.inode)] = file
         if self._is_unchanged(file, sighting):
             return
-        self._by_inode[(sighting.device, sighting.inode)] = file
+        if self._starts_at_end:
+            file.begin_at = file.size
+            if file.compression:
+                file.is_let_go = True  # it was written before the start: all of it is passed over
+                return
         self._busy[id(file)] = file
-        self._open(file, sighting.path)
+        self.descriptors.open(file, sighting.path)
 
     def _is_unchanged(self, file: File, sighting: Sighting) -> bool:
         """Take a file up from the checkpoint without opening it: identity, size and ctime are as they were."""
-        entry = self._gone_by_inode.get((sighting.device, sighting.inode))
-        if entry is None or entry.gone_us is not None or entry.fingerprint is None or entry not in self.gone:
+        entry = next(iter(self.gone.with_inode(sighting.device, sighting.inode)[-1:]), None)
+        if entry is None or entry.gone_us is not None or entry.unread_bytes:
             return False
-        if (entry.size, entry.ctime_ns) != (sighting.size, sighting.ctime_ns) or entry.unread_bytes:
+        if (entry.size, entry.ctime_ns) != (sighting.size, sighting.ctime_ns):
             return False
-        file.identity, file.rewrites = entry.identity, entry.rewrites
+        file.identity, file.rewrites, file.begun_at = entry.identity, entry.rewrites, entry.begun_at
         file.grown_at = float("-inf")
-        file.stream = self._stream(file, _first_line(entry), entry.fingerprint, entry.cursor)
-        file.stream.is_exhausted = True
+        if entry.fingerprint is None:
+            file.is_let_go = True
+        else:
+            self._follow(file, _first_line(entry), entry.fingerprint, entry.cursor).is_exhausted = True
         self.gone.remove(entry)
-        self._by_inode[(sighting.device, sighting.inode)] = file
         return True
 
     def _changed(self, file: File, size: int, ctime_ns: int, now: float) -> None:
@@ -232,10 +179,21 @@ class Files:
             file.stream.look_again()
         self._busy[id(file)] = file
 
-    def _update(self, file: File, facts: FileFacts, now: float) -> None:
+    def _update(self, file: File, tail: Tail, now: float) -> None:
+        facts = self._facts(file, tail)
+        if facts is None:
+            return
         file.is_unlinked = facts.is_unlinked
         if (facts.size, facts.ctime_ns) != (file.size, file.ctime_ns):
             self._changed(file, facts.size, facts.ctime_ns, now)
+
+    def _facts(self, file: File, tail: Tail) -> FileFacts | None:
+        """What its file system says of it; None (with `trouble` set) where it does not answer."""
+        try:
+            return tail.facts()
+        except OSError as error:
+            file.trouble = error.strerror or type(error).__name__
+            return None
 
     # ---- what was not seen any more ------------------------------------------------------------------------
 
@@ -258,8 +216,11 @@ class Files:
         if file.tail is None:
             self._retire(file, now_us)
             return
+        facts = self._facts(file, file.tail)
+        if facts is None:
+            return
         file.is_missing = True
-        file.is_unlinked = file.tail.facts().is_unlinked
+        file.is_unlinked = facts.is_unlinked
         self._busy[id(file)] = file
         self._by_inode.pop((file.identity.device, file.identity.inode), None)
         self._detached.append(file)
@@ -277,74 +238,24 @@ class Files:
                 return entry.directory_device in (None, listed[directory])
             return not _is_under(directory, unreadable)
 
-        self._replace_gone(
-            msgspec.structs.replace(entry, gone_us=now_us) if entry.gone_us is None and is_gone(entry) else entry
-            for entry in self.gone
-        )
-
-    def _replace_gone(self, entries: Iterable[FileEntry]) -> None:
-        self.gone = list(entries)
-        self._gone_by_inode = {(entry.identity.device, entry.identity.inode): entry for entry in self.gone}
+        for entry in self.gone:
+            if entry.gone_us is None and is_gone(entry):
+                self.gone.replace(entry, msgspec.structs.replace(entry, gone_us=now_us))
 
     def _retire(self, file: File, now_us: int) -> None:
         """It is over: keep its entry, free its descriptor."""
-        self.close(file)
+        self.descriptors.close(file)
         self._busy.pop(id(file), None)
         key = (file.identity.device, file.identity.inode)
         if self._by_inode.get(key) is file:
             del self._by_inode[key]
         if file in self._detached:
             self._detached.remove(file)
-        if file.size:
-            self._keep_gone(msgspec.structs.replace(file.entry(), gone_us=now_us))
+        if file.greatest_size:
+            self.gone.add(msgspec.structs.replace(file.entry(), gone_us=now_us))
+        self._unfollow(file)
 
-    def _keep_gone(self, entry: FileEntry) -> None:
-        self.gone.append(entry)
-        self._gone_by_inode[(entry.identity.device, entry.identity.inode)] = entry
-
-    # ---- opening and identifying ---------------------------------------------------------------------------
-
-    def _open(self, file: File, path: bytes) -> bool:
-        """Open a file; False (with `trouble` set) where that cannot be done now, or it is not that file any more."""
-        if file.tail is not None:
-            return True
-        if self._open_count >= self.rules.max_open and not self._close_idlest():
-            file.trouble = NO_DESCRIPTOR
-            return False
-        try:
-            tail = open_tail(path, file.compression)
-            identity = tail.facts().identity
-        except OSError as error:
-            file.trouble = NO_DESCRIPTOR if error.errno in SHORTAGE else error.strerror or type(error).__name__
-            return False
-        if file.stream is not None and identity != file.identity:
-            tail.close()
-            file.trouble = ANOTHER_FILE
-            return False
-        self._open_count += 1
-        file.identity, file.trouble, file.tail = identity, None, tail
-        return True
-
-    def close(self, file: File) -> None:
-        """Free its descriptor; it is opened again when it grows."""
-        if file.tail is not None:
-            file.tail.close()
-            file.tail = None
-            self._open_count -= 1
-
-    def _close_idlest(self) -> bool:
-        """Free the descriptor of the settled file that has not grown for longest."""
-        idle = [f for f in self._by_inode.values() if f.tail is not None and f.is_settled and not f.is_unlinked]
-        if not idle:
-            return False
-        self.close(min(idle, key=lambda file: file.grown_at))
-        return True
-
-    def close_idle(self, now: float) -> None:
-        """Free the descriptors of files that are settled and have not grown for ten minutes."""
-        for file in list(self._by_inode.values()):
-            if file.tail is not None and file.is_settled and now - file.grown_at > ACTIVE_S:
-                self.close(file)
+    # ---- identifying ---------------------------------------------------------------------------------------
 
     def identify(self, file: File, *, is_over: bool) -> Stream | None:
         """The file's stream, once its first whole line is there; a file that is over needs no LF for that.
@@ -363,44 +274,67 @@ class Files:
         if first is None:
             return None
         file.scan = None
-        file.stream = self._go_on(file, file.tail, first)
-        return file.stream
+        return self._go_on(file, file.tail, first)
+
+    def is_looking_on(self, file: File) -> bool:
+        """True while its first line is further in than one look reads."""
+        return file.scan is not None and file.scan.has_more
 
     def _go_on(self, file: File, tail: Tail, first: FirstLine) -> Stream:
         """Where to go on in a file whose first line is known: its own entry, a twin's, else the start."""
-        own = latest_of(file.identity, self.gone)
+        own = latest_of(self.gone.with_identity(file.identity))
         if own is not None:
             file.rewrites = max(file.rewrites, own.rewrites)
             if own.fingerprint is not None and own.content_hash == first.content_hash and _has_place(tail, own):
                 self.gone.remove(own)
-                return self._stream(file, first, own.fingerprint, own.cursor)
+                file.begun_at = own.begun_at
+                return self._follow(file, first, own.fingerprint, own.cursor)
             if own.fingerprint is not None:
                 file.rewrites = own.rewrites + 1
         for twin in self._twins(file, first):
             assert twin.fingerprint is not None
             if _has_place(tail, twin):
                 self._claim(twin)
-                return self._stream(file, first, twin.fingerprint, twin.cursor)
+                return self._follow(file, first, twin.fingerprint, twin.cursor)
         fingerprint = fingerprint_of(first, file.identity, file.home, self.rules.host, file.rewrites)
-        return self._stream(file, first, fingerprint, Cursor() if file.is_late else _end_of(tail))
+        cursor = _line_start(tail, file.begin_at or 0)
+        file.begun_at = cursor.offset
+        return self._follow(file, first, fingerprint, cursor)
 
     def _twins(self, file: File, first: FirstLine) -> list[FileEntry]:
-        others = [*self.gone, *(other.entry() for other in self if other is not file and other.stream is not None)]
+        others = self.gone.with_first_line(first.content_hash)
+        others += [other.entry() for other in self._beginning_with(first.content_hash)]
         return twins_of(first, file.path, is_packed=bool(file.compression), entries=others)
+
+    def _beginning_with(self, content_hash: int) -> list[File]:
+        """The files there are now with that first line."""
+        return list(self._with_first_line.get(content_hash, {}).values())
 
     def _claim(self, twin: FileEntry) -> None:
         """Its place is taken: no other file may go on from it. (A file that is still there claims for itself.)"""
         if twin in self.gone and not twin.is_timed:
-            self.gone[self.gone.index(twin)] = msgspec.structs.replace(twin, claimed=True)
+            self.gone.replace(twin, msgspec.structs.replace(twin, claimed=True))
 
-    def _stream(self, file: File, first: FirstLine, fingerprint: int, cursor: Cursor) -> Stream:
+    def _follow(self, file: File, first: FirstLine, fingerprint: int, cursor: Cursor) -> Stream:
         shown = printable(file.home)
         context = msgspec.structs.replace(
             self.rules.context,
             origin=Origin(self.rules.host, shown, fingerprint),
             script_name=script_name_of(shown),
         )
-        return Stream(context, first, cursor)
+        file.stream = Stream(context, first, cursor)
+        self._with_first_line.setdefault(first.content_hash, {})[id(file)] = file
+        return file.stream
+
+    def _unfollow(self, file: File) -> None:
+        """What it was does not stand in it any more."""
+        if file.stream is not None:
+            content_hash = file.stream.first_line.content_hash
+            del self._with_first_line[content_hash][id(file)]
+            if not self._with_first_line[content_hash]:
+                del self._with_first_line[content_hash]
+        file.stream = None
+        file.scan = None
 
     # ---- reading and letting go ----------------------------------------------------------------------------
 
@@ -416,24 +350,27 @@ class Files:
         """It had its turn: the others come first."""
         self._busy[id(file)] = self._busy.pop(id(file))
 
-    def wake_all(self) -> None:
-        """Look at every file again: after an outage, or when everything is to be read once more."""
+    def fall_back(self) -> None:
+        """Forget what was read and not acknowledged: it is read again."""
         for file in self:
-            if file.stream is not None:
+            if file.stream is not None and not file.is_settled:
                 file.stream.fall_back()
-            self._busy[id(file)] = file
+                self._busy[id(file)] = file
 
     def opened(self, file: File) -> Tail | None:
         """The file's tail, opened if need be; None (with `trouble` set) where that cannot be done now."""
-        return file.tail if self._open(file, file.path) else None
+        return file.tail if self.descriptors.open(file, file.path) else None
+
+    def close(self, file: File) -> None:
+        """Free its descriptor; it is opened again when there is more to read."""
+        self.descriptors.close(file)
 
     def rewritten(self, file: File, facts: FileFacts, now: float, now_us: int) -> None:
         """Its content is another: what it was is gone, and it begins anew."""
-        self._keep_gone(msgspec.structs.replace(file.entry(), gone_us=now_us))
-        file.stream = None
-        file.scan = None
+        self.gone.add(msgspec.structs.replace(file.entry(), gone_us=now_us))
+        self._unfollow(file)
         file.rewrites += 1
-        file.is_late = True
+        file.begin_at, file.begun_at = None, 0
         file.size = file.greatest_size = facts.size
         file.ctime_ns = facts.ctime_ns
         file.grown_at = now
@@ -464,9 +401,10 @@ class Files:
 
     def is_cut_short(self, file: File, now: float) -> bool:
         """True for a packed file that could not be read to its end and has not grown for long."""
-        if file.is_let_go or file.tail is None or file.tail.trouble is None or not file.is_settled:
+        if file.is_let_go or file.tail is None or file.tail.trouble is None:
             return False
-        return now - file.grown_at >= self.rules.close_after_s
+        is_read = file.is_settled if file.stream is not None else not self.is_looking_on(file)
+        return is_read and now - file.grown_at >= self.rules.close_after_s
 
     def over_budget(self, max_deleted_bytes: int) -> list[File]:
         """The deleted files to give up, oldest first, so that unread deleted bytes come back within the budget."""
@@ -487,34 +425,49 @@ class Files:
     def let_go(self, file: File, now_us: int) -> None:
         """It is over. Where its name is still there it is known, closed, and taken up again should it grow."""
         file.is_let_go = True
+        file.trouble = None
         self.rest(file)
         if file.is_missing or file.is_unlinked:
             self._retire(file, now_us)
         else:
-            self.close(file)
+            self.descriptors.close(file)
 
     # ---- what is lost --------------------------------------------------------------------------------------
 
-    def to_judge(self, now_us: int) -> list[FileEntry]:
+    def to_judge(self, now: float) -> list[FileEntry]:
         """The entries of files gone with unread bytes, after a grace and two full looks for where they may be."""
         due = []
         for entry in self.gone:
             if entry.gone_us is None or entry.unread_bytes == 0:
                 continue
-            first_asked = self._asked_at.setdefault((entry.identity, entry.fingerprint), self.full_looks)
-            if self.full_looks >= first_asked + 2 and now_us - entry.gone_us >= LOSS_GRACE_S * 1e6:
+            looks, asked_at = self._asked_at.setdefault((entry.identity, entry.fingerprint), (self.full_looks, now))
+            if self.full_looks >= looks + 2 and now - asked_at >= LOSS_GRACE_S:
                 due.append(entry)
         return due
 
     def judged(self, entry: FileEntry) -> None:
         """Its loss is in the ledger, or there is none."""
         self._asked_at.pop((entry.identity, entry.fingerprint), None)
-        settled = msgspec.structs.replace(entry, size=entry.cursor.offset, is_finished=True)
-        self._replace_gone(settled if other is entry else other for other in self.gone)
+        self.gone.replace(entry, msgspec.structs.replace(entry, size=entry.cursor.offset, is_finished=True))
 
     def copies_of(self, entry: FileEntry) -> list[File]:
         """The files there are now with the same content."""
-        return [file for file in self if file.stream is not None and file.stream.fingerprint == entry.fingerprint]
+        return [] if entry.fingerprint is None else self._with_fingerprint(entry.fingerprint, entry.content_hash)
+
+    def others_of(self, entry: FileEntry) -> list[FileEntry]:
+        """What is known of the same content, of files there are and of others that are gone."""
+        if entry.fingerprint is None:
+            return []
+        gone = [other for other in self.gone.with_first_line(entry.content_hash) if other is not entry]
+        here = [copy.entry() for copy in self.copies_of(entry)]
+        return here + [other for other in gone if other.fingerprint == entry.fingerprint]
+
+    def _with_fingerprint(self, fingerprint: int, content_hash: int) -> list[File]:
+        return [
+            file
+            for file in self._beginning_with(content_hash)
+            if file.stream is not None and file.stream.fingerprint == fingerprint
+        ]
 
     def is_read_to_end(self, fingerprint: int) -> bool:
         """True if every file there is with that content is read and acknowledged to its end."""
@@ -536,19 +489,23 @@ class Files:
 
     def entries(self, now_us: int) -> tuple[FileEntry, ...]:
         """What the checkpoint keeps: of the files there are, and of those that are gone."""
-        here = [file.entry() for file in self]
+        here = [file.entry() for file in self if file.greatest_size]
         present = {entry.fingerprint for entry in here if entry.fingerprint is not None}
-        self.gone = worth_keeping(self.gone, present, now_us)
-        return (*here, *self.gone)
+        kept = worth_keeping(self.gone, present, now_us)
+        if len(kept) < len(self.gone):
+            self.gone.keep(kept)
+        return (*here, *kept)
 
     def start_over(self) -> None:
         """The store has lost what was acknowledged: every file from its start."""
-        self._replace_gone(msgspec.structs.replace(entry, cursor=Cursor(), is_finished=False) for entry in self.gone)
+        self.gone.replace_each(_from_its_start)
         for file in self:
+            file.begin_at, file.begun_at = None, 0
+            file.is_let_go = False
             if file.stream is not None:
                 file.stream.acknowledge(Cursor())
-            file.is_let_go = False
-        self.wake_all()
+                file.stream.fall_back()
+            self._busy[id(file)] = file
 
 
 def _has_place(tail: Tail, entry: FileEntry) -> bool:
@@ -559,13 +516,16 @@ def _has_place(tail: Tail, entry: FileEntry) -> bool:
     return marker.fits(tail.read(entry.cursor.offset - marker.length, marker.length))
 
 
-def _end_of(tail: Tail) -> Cursor:
-    """The cursor behind a file's last whole line."""
-    size = tail.facts().size
-    start = max(size - (1 << 20), 0)
-    block = tail.read(start, size - start)
+def _line_start(tail: Tail, at: int) -> Cursor:
+    """The cursor behind the last whole line before `at`; at 0 where a MiB before holds none."""
+    start = max(at - (1 << 20), 0)
+    block = tail.read(start, at - start)
     end = block.rfind(b"\n") + 1
     return Cursor(start + end, marker_before(block, end)) if end else Cursor(0, NO_MARKER)
+
+
+def _from_its_start(entry: FileEntry) -> FileEntry:
+    return msgspec.structs.replace(entry, cursor=Cursor(), begun_at=0, is_finished=False)
 
 
 def _first_line(entry: FileEntry) -> FirstLine:

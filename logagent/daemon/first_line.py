@@ -18,7 +18,10 @@ _BLANK: Final = b"\0 \t\r\n"
 
 
 class FirstLineScan:
-    """Looks for the first whole line; keeps its place, so that a huge or late one is not read twice."""
+    """Looks for the first whole line; keeps its place, so that a huge or late one is not read twice.
+
+    `has_more`: the last look ended because it had read its share, not because there was nothing more.
+    """
 
     def __init__(self, *, max_line_bytes: int, naive_timezone: tzinfo) -> None:
         self._max_line_bytes = max_line_bytes
@@ -28,6 +31,7 @@ class FirstLineScan:
     def start_over(self) -> None:
         """The file was truncated: what was seen of it does not count."""
         self._at = 0
+        self.has_more = True
         self._line: bytes | None = None
         self._hash = xxhash.xxh3_64()
 
@@ -41,6 +45,7 @@ class FirstLineScan:
         """
         if tail.facts().size < self._at and not tail.is_packed:
             self.start_over()
+        self.has_more = False
         for _ in range(_SCAN_BYTES // _READ_BYTES):
             data = tail.read(self._at, _READ_BYTES)
             is_last = len(data) < _READ_BYTES
@@ -49,6 +54,7 @@ class FirstLineScan:
                 return self._first_line(tail, end)
             if is_last:
                 return None
+        self.has_more = True
         return None
 
     def _take(self, data: bytes, *, is_last: bool, is_over: bool) -> int | None:
@@ -61,7 +67,8 @@ class FirstLineScan:
         if not terminator and is_last and not is_over:
             return None  # its last bytes may not be there yet: take them all together, or not at all
         self._hash.update(line)
-        self._line = ((self._line or b"") + line)[: self._max_line_bytes]
+        held = self._line or b""
+        self._line = held + line[: max(self._max_line_bytes - len(held), 0)]
         self._at += len(line) + len(terminator)
         return self._at if terminator or is_last else None
 

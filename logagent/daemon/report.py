@@ -11,7 +11,8 @@ from typing import Final
 import msgspec
 
 from logagent.daemon.discovery import Discovery
-from logagent.daemon.files import File, Files
+from logagent.daemon.file import File
+from logagent.daemon.files import Files
 from logagent.daemon.forecast import forecast_of
 from logagent.daemon.shipper import Shipper
 from logagent.daemon.surroundings import Clock
@@ -99,7 +100,7 @@ class Reporter:
         self.last_error: str | None = None
         self._store_url = store_url
         self._directory = directory
-        self._discovery = discovery
+        self.discovery = discovery
         self._files = files
         self._shipper = shipper
         self._wakeups = wakeups
@@ -188,7 +189,7 @@ class Reporter:
 
     def _free_bytes(self) -> int | None:
         try:
-            return shutil.disk_usage(self._discovery.roots[0]).free
+            return shutil.disk_usage(self.discovery.roots[0]).free
         except (OSError, IndexError):
             return None
 

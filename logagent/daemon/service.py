@@ -20,18 +20,21 @@ from logagent.daemon.crashed import CrashedRuns, Here
 from logagent.daemon.dead_letter import DEAD_LETTERS, DeadLetters
 from logagent.daemon.discovery import Discovery, Look
 from logagent.daemon.faults import Faults
-from logagent.daemon.files import File, Files, FollowRules
+from logagent.daemon.file import File
+from logagent.daemon.files import Files, FollowRules
 from logagent.daemon.journal import Journal
 from logagent.daemon.lock import StateLock
 from logagent.daemon.losses import LEDGER, LossLedger
+from logagent.daemon.monitoring import Monitoring, MonitoringRules
 from logagent.daemon.notify import Notifier
 from logagent.daemon.processes import is_alive
 from logagent.daemon.report import Outage, Reporter
+from logagent.daemon.retention import Retention
 from logagent.daemon.shipper import Shipper, ShipperLimits
 from logagent.daemon.surroundings import Clock, Log
 from logagent.daemon.tracker import Loss, printable
 from logagent.daemon.wakeups import NOTHING, Hint, Wakeups
-from logagent.errors import StateUnavailable, StoreUnavailable
+from logagent.errors import ConfigError, StateUnavailable, StoreUnavailable
 from logagent.formats.record import Reject
 from logagent.formats.status import Status
 from logagent.formats.times import utc_text
@@ -56,6 +59,16 @@ class ServiceLimits(msgspec.Struct, frozen=True, kw_only=True):
     max_deleted_bytes: int = 1 << 30
     max_dead_letter_bytes: int = 1 << 30
     backoff_max_s: float = 30.0
+    retention_days: int = 0
+
+
+class Configuration(msgspec.Struct, frozen=True, kw_only=True):
+    """What a running daemon can be told anew, checked before it is applied."""
+
+    discovery: Discovery
+    rules: FollowRules
+    limits: ServiceLimits
+    monitoring: MonitoringRules
 
 
 class Drained(msgspec.Struct, frozen=True):
@@ -82,8 +95,10 @@ class Daemon:
         faults: Faults,
         log: Log,
         notifier: Notifier,
+        monitoring: Monitoring | None = None,
+        reload: Callable[[], Configuration] | None = None,
     ) -> None:
-        """Take the lock and load the checkpoint.
+        """Take the lock and load the checkpoint. `reload` makes a new configuration when `reload_soon` was called.
 
         Raises:
             StateLocked: another daemon has the state directory.
@@ -99,11 +114,16 @@ class Daemon:
         self._clock = clock
         self._log = log
         self._notifier = notifier
+        self._monitoring = monitoring
+        self._make_configuration = reload
+        self._is_reload_wanted = False
+        self._retention = Retention(limits.retention_days)
         checkpoint_file = CheckpointFile(state_dir, faults)
         checkpoint, checkpoint_damage = checkpoint_file.load()
+        is_first_start = checkpoint is None and not checkpoint_damage
         ledger = LossLedger(Journal(f"{state_dir}/{LEDGER}"), faults)
         self._ledger = ledger
-        self.files = Files(rules, checkpoint.files if checkpoint else (), is_first_start=checkpoint is None)
+        self.files = Files(rules, checkpoint.files if checkpoint else (), is_first_start=is_first_start)
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="store")
         self.shipper = Shipper(
             self.files,
@@ -142,6 +162,39 @@ class Daemon:
         self.shipper.deadline = self._clock.monotonic() + STOP_WITHIN_S
         self._wakeups.interrupt()
 
+    def reload_soon(self) -> None:
+        """Go by the settings as they are now, before the next turn; safe in a signal handler."""
+        self._is_reload_wanted = True
+        self._wakeups.interrupt()
+
+    def _reload(self) -> None:
+        """Take up new settings; where they are wrong, keep the old ones and say why."""
+        self._is_reload_wanted = False
+        if self._make_configuration is None:
+            return
+        self._notifier.reloading()
+        try:
+            self.apply(self._make_configuration())
+            self._log.info("settings loaded again")
+        except ConfigError as error:
+            self._log.error(f"settings not loaded, the old ones stay: {error}")
+        self._notifier.ready("reading")
+
+    def apply(self, configuration: Configuration) -> None:
+        """Go by this configuration from now on.
+
+        Raises:
+            ConfigError: it cannot be; nothing was changed.
+        """
+        if self._monitoring is not None:
+            self._monitoring.apply(configuration.monitoring)
+        self._discovery = self._reporter.discovery = configuration.discovery
+        self._limits = configuration.limits
+        self._retention.days = configuration.limits.retention_days
+        self.shipper.limits = configuration.limits.shipper
+        self.files.apply(configuration.rules)
+        self._next_full_sweep = self._clock.monotonic()
+
     def run(self) -> None:
         """Ship until `stop`."""
         self._log.info(f"logagent watches {self._roots()}; store {self._store.url}; state {self._state_dir}")
@@ -151,6 +204,8 @@ class Daemon:
         hint = Hint(is_everything=True)
         while not self._is_stopping:
             began = self._clock.monotonic()
+            if self._is_reload_wanted:
+                self._reload()
             self.look(hint)
             has_backlog = self.try_turn()
             self._say_alive()
@@ -195,6 +250,8 @@ class Daemon:
             self.files.close(file)
         self._wakeups.close()
         self._notifier.close()
+        if self._monitoring is not None:
+            self._monitoring.close()
         if not self.is_stuck:
             self._store.close()
         self._lock.release()
@@ -228,7 +285,7 @@ class Daemon:
             self._next_full_sweep = now + self._limits.idle_sweep_interval_s
             self._take(self._discovery.sweep())
             self.files.refresh(now)
-            self.files.close_idle(now)
+            self.files.descriptors.close_idle(now)
             self._watch()
         elif now >= self._next_sweep or hint.paths:
             self._take(self._discovery.look_at(hint.paths))
@@ -254,7 +311,7 @@ class Daemon:
         now = self._clock.monotonic()
         if self._outage is not None:
             return max(min(self._retry_at, self._next_sweep) - now, 0)
-        due = [self._next_sweep - now, self.shipper.next_due_s()]
+        due = [self._next_sweep - now, self.shipper.next_due_s(), self._retention.wait_s(now)]
         return max(min(wait for wait in due if wait is not None), 0)
 
     # ---- shipping, outages -----------------------------------------------------------------------------------------
@@ -270,6 +327,7 @@ class Daemon:
                 self._load()
             has_backlog = self.shipper.turn(flush=flush, is_last=is_last)
             self._keep_house(now)
+            self._prune(now)
         except (StoreUnavailable, StateUnavailable) as error:
             self._fail(error)
             return False
@@ -327,6 +385,13 @@ class Daemon:
         self.shipper.judge_losses()
         self._find_crashed(now)
 
+    def _prune(self, now: float) -> None:
+        """One small step of retention, while no batch is under way."""
+        if not self._retention.is_due(now):
+            return
+        self.shipper.settle()
+        self._retention.step(self._store, now, self._clock.now_us())
+
     def _hold_budget(self) -> None:
         for file in self.files.over_budget(self._limits.max_deleted_bytes):
             self._log.error(f"{printable(file.path)} was deleted unread and is over max_deleted_bytes: given up")
@@ -376,6 +441,10 @@ class Daemon:
     def _report(self, *, is_last: bool = False) -> None:
         self._reporter.lost_bytes = self._ledger.lost_bytes
         self._reporter.report(self._outage, is_last=is_last)
+        if self._monitoring is not None:
+            now = self._clock.monotonic()
+            outage_s = now - self._outage.since if self._outage else 0.0
+            self._monitoring.observe(self._reporter.status, outage_s, now)
 
     def _say_alive(self) -> None:
         """Feed systemd's watchdog from the loop itself: a turn that hangs feeds nothing."""

@@ -17,8 +17,10 @@ from logagent.daemon.batch import BatchLimits, OpenBatch
 from logagent.daemon.checkpoint import Checkpoint, Cursor
 from logagent.daemon.checkpoint_file import CheckpointFile
 from logagent.daemon.dead_letter import DeadLetters
+from logagent.daemon.descriptors import NO_DESCRIPTOR
 from logagent.daemon.faults import Faults
-from logagent.daemon.files import NO_DESCRIPTOR, File, Files
+from logagent.daemon.file import File
+from logagent.daemon.files import Files
 from logagent.daemon.losses import LossLedger
 from logagent.daemon.stream import Block, Hole, LongLine, Rewritten, Stream
 from logagent.daemon.surroundings import Clock
@@ -66,6 +68,7 @@ class Shipper:
 
     Attributes:
         store_seq: of the last checkpoint that was saved.
+        limits: how much at a time; may be replaced between turns.
         rereads: why files were read again from their start, a sentence each.
         deadline: when (monotonic) to stop waiting for the store; None while the daemon is not stopping.
         checkpoint_trouble: why the checkpoint could not be saved the last time, or None.
@@ -96,7 +99,7 @@ class Shipper:
         self._dead_letters = dead_letters
         self._ledger = ledger
         self._checkpoint_file = checkpoint_file
-        self._limits = limits
+        self.limits = limits
         self._clock = clock
         self._faults = faults
         self._executor = executor
@@ -123,7 +126,7 @@ class Shipper:
             self._ship_now()  # what is acknowledged can be closed, for those that wait
             has_backlog = True
         now = self._clock.monotonic()
-        if self._batch.is_due(self._limits.batch, now, has_backlog=has_backlog) or (flush and self._batch):
+        if self._batch.is_due(self.limits.batch, now, has_backlog=has_backlog) or (flush and self._batch):
             self._ship()
         if not has_backlog:
             self.settle()
@@ -138,7 +141,7 @@ class Shipper:
         now = self._clock.monotonic()
         waits = []
         if self._batch.opened_at is not None:
-            waits.append(self._batch.opened_at + self._limits.batch.age_s - now)
+            waits.append(self._batch.opened_at + self.limits.batch.age_s - now)
         if self._is_dirty:
             waits.append(self._saved_at + CHECKPOINT_EVERY_S - now)
         if self.files.busy():
@@ -154,7 +157,7 @@ class Shipper:
         """Drop what was read and not acknowledged; it is read again from the cursors."""
         self._batch = OpenBatch()
         self._under_way = None
-        self.files.wake_all()
+        self.files.fall_back()
 
     def load(self) -> None:
         """Prepare the store, and start over where it does not hold what the checkpoint says.
@@ -192,7 +195,7 @@ class Shipper:
         has_more = False
         self._is_short_of_descriptors = False
         for file in self.files.busy():
-            if self._batch.is_full(self._limits.batch):
+            if self._batch.is_full(self.limits.batch):
                 return True
             has_more |= self._read_file(file, is_last=is_last)
         self._faults("after_read")
@@ -218,7 +221,10 @@ class Shipper:
         return has_more
 
     def _has_no_business(self, file: File) -> bool:
-        if self.files.is_leaving(file) or (file.stream is not None and file.stream.is_held):
+        """True if nothing is to be done until it grows; a packed file that is cut waits to be completed or given up."""
+        if self.files.is_leaving(file) or (file.trouble is not None and not file.is_let_go):
+            return False
+        if file.stream is not None and file.stream.is_held:
             return False
         return file.stream is None or file.stream.is_exhausted
 
@@ -226,11 +232,11 @@ class Shipper:
         is_over = self.files.is_leaving(file) and self.files.is_quiet(file, now)
         stream = self.files.identify(file, is_over=is_over)
         if stream is None:
-            return False
+            return self.files.is_looking_on(file)
         is_final = is_last or now - file.grown_at >= FOLD_QUIET_S or tail.is_finished
         if stream.is_held and is_final:
             stream.look_again()
-        end = stream.read.offset + self._limits.quantum_bytes
+        end = stream.read.offset + self.limits.quantum_bytes
         while not stream.is_exhausted and stream.read.offset < end:
             piece = stream.next_piece(tail)
             if isinstance(piece, Rewritten):
@@ -239,7 +245,7 @@ class Shipper:
             if piece is None:
                 break
             self._take(stream, piece, is_final=is_final)
-            if self._batch.is_full(self._limits.batch):
+            if self._batch.is_full(self.limits.batch):
                 break
         return not stream.is_exhausted
 
@@ -261,7 +267,7 @@ class Shipper:
             case LongLine():
                 self._take_long_line(stream, piece)
             case Hole():
-                self.counts.skip("nul", 1)
+                self._count_nuls(stream, piece.offset)
                 self._moved(stream, stream.jump(piece, stream.read.parser))
 
     def _take_block(self, stream: Stream, block: Block, *, is_final: bool) -> None:
@@ -274,7 +280,13 @@ class Shipper:
         cursor = stream.advance(block, parsed.consumed, parsed.state)
         if parsed.consumed:
             self._add(parsed)
+            if parsed.nul_bytes:
+                self._count_nuls(stream, block.offset)
             self._moved(stream, cursor)
+
+    def _count_nuls(self, stream: Stream, offset: int) -> None:
+        """Count a run of NULs, once however many pieces it is read in."""
+        self.counts.skip("nul", 0 if stream.is_in_hole(offset) else 1)
 
     def _parse(self, stream: Stream, block: Block, *, is_final: bool) -> Parsed:
         """Parse whole lines. Where lines fold in a file read from its start, not beyond what the store has of it."""
@@ -316,7 +328,6 @@ class Shipper:
         self._batch.add(parsed.records, parsed.rejects, parsed.blank_lines)
         self.counts.redacted += parsed.redacted
         self.counts.skip("blank", parsed.blank_lines)
-        self.counts.skip("nul", 1 if parsed.nul_bytes else 0)
 
     def _moved(self, stream: Stream, cursor: Cursor) -> None:
         self._batch.moved(stream, cursor, self._clock.monotonic())
@@ -345,10 +356,11 @@ class Shipper:
         """Write to the ledger the rest of a packed file that stays cut or damaged; what could be read of it counts."""
         now = self._clock.monotonic()
         for file in self.files.busy():
-            stream, tail = file.stream, file.tail
-            if stream is None or tail is None or not self.files.is_cut_short(file, now):
+            tail = file.tail
+            if tail is None or not self.files.is_cut_short(file, now):
                 continue
-            loss = Loss(file.entry().path, stream.fingerprint, stream.acknowledged.offset, None, tail.trouble or "cut")
+            entry = file.entry()
+            loss = Loss(entry.path, entry.fingerprint or 0, entry.cursor.offset, None, tail.trouble or "cut")
             self._write_losses([loss])
             self.files.let_go(file, self._clock.now_us())
             self._is_dirty = True
@@ -360,13 +372,13 @@ class Shipper:
             StoreUnavailable: not judged; try again.
             StateUnavailable: the ledger could not be written.
         """
-        for entry in self.files.to_judge(self._clock.now_us()):
+        for entry in self.files.to_judge(self._clock.monotonic()):
             copies = self.files.copies_of(entry)
             if any(not copy.is_settled for copy in copies):
                 continue  # it may still turn out to have all of it
             self.settle()
             stored_end = self._store.stored_end(entry.fingerprint) if entry.fingerprint is not None else None
-            lost = lost_of(entry, [copy.entry() for copy in copies] + self.files.gone, stored_end)
+            lost = lost_of(entry, self.files.others_of(entry), stored_end)
             if lost is not None:
                 self._write_losses([Loss(entry.path, entry.fingerprint or 0, *lost, "deleted or rewritten unread")])
             self.files.judged(entry)
@@ -465,6 +477,7 @@ class Shipper:
     def _acknowledge(self, batch: OpenBatch, receipt: Receipt) -> None:
         for stream, cursor in batch.cursors.items():
             stream.acknowledge(cursor)
+        self.files.descriptors.some_may_be_idle()
         self.counts.read += batch.lines
         self.counts.stored += receipt.stored
         self.counts.duplicates += receipt.duplicates or 0

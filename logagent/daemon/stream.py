@@ -101,6 +101,7 @@ class Stream:
         self.knows_stored_end = False
         self.stored_end: int | None = None
         self._is_at_end = False
+        self._hole_end = -1
         self._scan: _LineScan | None = None
         self._block_bytes = BLOCK_BYTES
 
@@ -108,6 +109,11 @@ class Stream:
     def fingerprint(self) -> int:
         """The file's fingerprint (64 bits, unsigned)."""
         return self.context.origin.fingerprint
+
+    def apply(self, context: FileContext) -> None:
+        """Parse by this context from now on, but for what belongs to this file alone."""
+        own = self.context
+        self.context = msgspec.structs.replace(context, origin=own.origin, script_name=own.script_name)
 
     def next_piece(self, tail: Tail) -> Piece | None:
         """What stands behind the read cursor: whole lines, an overlong line, a hole; None if nothing is complete.
@@ -145,8 +151,13 @@ class Stream:
     def jump(self, piece: LongLine | Hole, parser: ParserState) -> Cursor:
         """Move the read cursor behind an overlong line or a hole."""
         self._scan = None
+        self._hole_end = piece.end if isinstance(piece, Hole) else -1
         self.read = Cursor(piece.end, piece.marker, parser)
         return self.read
+
+    def is_in_hole(self, offset: int) -> bool:
+        """True where NULs at that offset go on a run that was counted already."""
+        return offset == self._hole_end
 
     def acknowledge(self, cursor: Cursor) -> None:
         """The store has everything before this cursor."""

@@ -6,7 +6,7 @@ import os
 from typing import Final, Protocol
 
 from logagent.daemon.facts import facts_of
-from logagent.daemon.identity import FileFacts
+from logagent.daemon.identity import FileFacts, Identity
 from logagent.daemon.marker import MARKER_BYTES
 from logagent.daemon.unpack import PIECE_BYTES, Damaged, Unpacker
 
@@ -47,19 +47,19 @@ class Tail(Protocol):
         ...
 
 
-def open_tail(path: bytes, compression: str | None) -> Tail:
-    """Open a file for tailing.
+def open_tail(path: bytes, compression: str | None) -> tuple[Tail, Identity]:
+    """Open a file for tailing; which incarnation it is comes with it.
 
     Raises:
         OSError: it cannot be opened, or is no regular file (`NotRegular`).
     """
     fd = os.open(path, _OPEN_FLAGS)
     try:
-        facts_of(fd)
+        identity = facts_of(fd).identity
     except OSError:
         os.close(fd)
         raise
-    return PackedTail(fd, compression) if compression else PlainTail(fd)
+    return (PackedTail(fd, compression) if compression else PlainTail(fd)), identity
 
 
 class PlainTail:
@@ -87,7 +87,8 @@ class PlainTail:
 class PackedTail:
     """A compressed file, read as the stream it unpacks to.
 
-    Going forward is cheap; going back to before the last 4 KiB handed out unpacks from the start again.
+    Going forward is cheap; going back to before the last 4 KiB handed out unpacks from the start again, and so does a
+    file that was cut when its end was reached and is now written anew.
     """
 
     is_packed = True
@@ -100,6 +101,7 @@ class PackedTail:
     def _rewind(self) -> None:
         self._unpacker = Unpacker(self._compression)
         self._packed_at = 0
+        self._last_piece = b""
         self._start = 0  # offset of the buffer's first byte in the unpacked stream
         self._buffer = bytearray()
         self._at_end = False
@@ -121,7 +123,7 @@ class PackedTail:
         return facts_of(self._fd)
 
     def read(self, start: int, size: int) -> bytes:
-        if start < self._start:
+        if start < self._start or (self._at_end and self._is_written_anew()):
             self._rewind()
         while self._start + len(self._buffer) < start + size and self._unpack_more():
             self._forget_before(start)
@@ -139,7 +141,13 @@ class PackedTail:
             self._damage = str(error)
             self._at_end = True
         self._packed_at += len(piece)
+        self._last_piece = piece or self._last_piece
         return not self._at_end
+
+    def _is_written_anew(self) -> bool:
+        """True if what was unpacked last is not there any more: a packer that was interrupted began again."""
+        last = self._last_piece
+        return os.pread(self._fd, len(last), self._packed_at - len(last)) != last
 
     def _forget_before(self, start: int) -> None:
         surplus = min(start - MARKER_BYTES - self._start, len(self._buffer))

@@ -38,23 +38,20 @@ def fingerprint_of(first: FirstLine, identity: Identity, path: bytes, host: str,
     return untimed_fingerprint(first.content_hash, host, stem, identity.birth, rewrites)
 
 
-def latest_of(identity: Identity, entries: Iterable[FileEntry]) -> FileEntry | None:
-    """The entry of this very incarnation; where it was rewritten, of its latest content."""
-    own = [entry for entry in entries if entry.identity == identity]
+def latest_of(own: Iterable[FileEntry]) -> FileEntry | None:
+    """Of one incarnation's entries the one that stands for its latest content."""
     return max(own, key=lambda entry: entry.rewrites, default=None)
 
 
 def twins_of(first: FirstLine, path: bytes, *, is_packed: bool, entries: Iterable[FileEntry]) -> list[FileEntry]:
-    """The entries of other files whose place this one may take, furthest first; the caller checks their markers.
+    """The entries whose place this file may take, furthest first, of those with its first line.
+
+    The caller checks their markers.
 
     A packed twin, or (without own times) a copy made by a rotation, goes on where its original was. Any other file is
     read from its start, since keys make that harmless.
     """
-    fitting = [
-        entry
-        for entry in entries
-        if entry.fingerprint is not None and entry.content_hash == first.content_hash and entry.cursor.offset > 0
-    ]
+    fitting = [entry for entry in entries if entry.fingerprint is not None and entry.cursor.offset > 0]
     if first.is_timed:
         fitting = fitting if is_packed else []
     else:
@@ -110,10 +107,12 @@ class Loss(msgspec.Struct, frozen=True):
 def lost_of(entry: FileEntry, others: Iterable[FileEntry], stored_end: int | None) -> tuple[int, int | None] | None:
     """The byte range that nothing holds any more: not this file's entry, no other of its content, not the store.
 
-    Of a packed file nobody knows how far it would have gone: `None` for the end, unless its content was read whole.
+    `others` have its fingerprint; `stored_end` lies before the LF of the last line that the store has. Of a packed
+    file nobody knows how far it would have gone: `None` for the end, unless its content was read whole.
     """
-    same = [other for other in others if other.fingerprint == entry.fingerprint and other is not entry]
-    reached = max([entry.cursor.offset, stored_end or 0, *(other.cursor.offset for other in same)])
+    same = [other for other in others if other is not entry]
+    stored = 0 if stored_end is None else stored_end + 1
+    reached = max([entry.cursor.offset, stored, *(other.cursor.offset for other in same)])
     if entry.compression:
         is_whole = any(other.unread_bytes == 0 for other in same)
         return None if is_whole or entry.is_finished else (reached, None)

@@ -1,0 +1,100 @@
+"""A file: one incarnation of a log file as last seen. Pure: no I/O, no clock."""
+
+from __future__ import annotations
+
+from logagent.daemon.checkpoint import FileEntry
+from logagent.daemon.discovery import Sighting
+from logagent.daemon.first_line import FirstLineScan
+from logagent.daemon.identity import Identity
+from logagent.daemon.patterns import compression_of
+from logagent.daemon.stream import Stream
+from logagent.daemon.tail import Tail
+from logagent.daemon.tracker import printable
+
+
+class File:
+    """One incarnation of a file, as last seen; `stream` once its first whole line was found.
+
+    Attributes:
+        path, home: its name now, and the one it was first seen under.
+        size, greatest_size, ctime_ns: as last seen.
+        directory_device: device of the directory it was seen in.
+        grown_at: when (monotonic) it last changed its size.
+        tail: open, or None while it needs no descriptor.
+        scan: while its first whole line is looked for.
+        begin_at: bytes it had at a first start that begins at the end; None where it is read from its start.
+        begun_at: the offset at which reading it began then; 0 where it is read from its start.
+        is_unlinked: no name is left. `is_missing`: its name is gone from where we look.
+        is_let_go: it is over; nothing is done until it grows.
+        trouble: why it cannot be read now, or None.
+    """
+
+    def __init__(self, sighting: Sighting, identity: Identity, directory_device: int | None) -> None:
+        self.path = sighting.path
+        self.home = sighting.path
+        self.identity = identity
+        self.compression = compression_of(sighting.path)
+        self.size = sighting.size
+        self.greatest_size = sighting.size
+        self.ctime_ns = sighting.ctime_ns
+        self.directory_device = directory_device
+        self.grown_at = 0.0
+        self.tail: Tail | None = None
+        self.scan: FirstLineScan | None = None
+        self.stream: Stream | None = None
+        self.rewrites = 0
+        self.begin_at: int | None = None
+        self.begun_at = 0
+        self.is_unlinked = False
+        self.is_missing = False
+        self.is_let_go = False
+        self.trouble: str | None = None
+
+    @property
+    def is_settled(self) -> bool:
+        """Nothing of it waits: read and acknowledged as far as there are whole lines."""
+        stream = self.stream
+        if stream is None:
+            return False
+        return stream.is_exhausted and not stream.is_held and stream.acknowledged == stream.read
+
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is lost if its descriptor is freed until it grows: it has a name, and waits for nothing of ours."""
+        if self.is_unlinked or self.is_missing:
+            return False
+        return self.is_settled or (self.stream is None and self.scan is not None and not self.scan.has_more)
+
+    @property
+    def lag(self) -> int:
+        """Bytes on disk that are not acknowledged; of a packed file its packed size until it is read."""
+        if self.compression:
+            return 0 if self.is_settled or self.is_let_go else self.size
+        if self.stream is None:
+            return self.size
+        return max(self.size - self.stream.acknowledged.offset, 0)
+
+    def entry(self) -> FileEntry:
+        """What the checkpoint keeps of it."""
+        common = {
+            "path": printable(self.path),
+            "identity": self.identity,
+            "compression": self.compression,
+            "rewrites": self.rewrites,
+            "begun_at": self.begun_at,
+            "size": self.greatest_size,
+            "ctime_ns": self.ctime_ns,
+            "directory_device": self.directory_device,
+            "is_finished": bool(self.compression) and (self.is_settled or self.is_let_go),
+        }
+        stream = self.stream
+        if stream is None:
+            return FileEntry(**common)  # type: ignore[arg-type]
+        return FileEntry(
+            **common,  # type: ignore[arg-type]
+            fingerprint=stream.fingerprint,
+            content_hash=stream.first_line.content_hash,
+            is_timed=stream.first_line.is_timed,
+            head=stream.first_line.head,
+            cursor=stream.acknowledged,
+        )

@@ -1,0 +1,196 @@
+"""Scenarios: files deleted before they were read, and what is said of what they held."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable
+
+from tests.daemon.rig import Rig, expected, native, natives
+
+
+def test_a_file_deleted_and_made_again_under_its_inode_number_is_read_from_byte_0(rig: Rig) -> None:
+    path = rig.write("a.jsonl", natives("a", 0, 10))
+    rig.start()
+    rig.settle()
+    rig.stop()
+    for generation in range(5):
+        path.unlink()
+        rig.write("a.jsonl", natives(f"g{generation}", 0, 10))
+        rig.start()
+        rig.settle()
+        rig.stop()
+    assert rig.counted() == expected("a", 10) + sum((expected(f"g{n}", 10) for n in range(5)), Counter())
+
+
+def test_a_file_deleted_and_made_again_with_the_same_first_line_is_read_from_byte_0(rig: Rig) -> None:
+    """The identity of the incarnation differs though path, inode number and first line do not."""
+    path = rig.write("a.log", "starting\nfirst life\n")
+    rig.start()
+    rig.rest(30)
+    rig.stop()
+    path.unlink()
+    rig.write("a.log", "starting\nsecond life\n")
+    rig.start()
+    rig.rest(30)
+    assert rig.counted() == Counter({"starting": 2, "first life": 1, "second life": 1})
+
+
+def test_a_file_made_anew_while_the_old_one_is_unread_loses_neither(rig: Rig) -> None:
+    rig.start()
+    rig.take_store_away()
+    for generation in range(5):
+        (rig.logs / "a.jsonl").unlink(missing_ok=True)
+        rig.write("a.jsonl", natives(f"g{generation}", 0, 10))
+        rig.look()
+    rig.bring_store_back()
+    rig.rest(90)
+    assert rig.counted() == sum((expected(f"g{n}", 10) for n in range(5)), Counter())
+    assert rig.losses() == []
+
+
+def test_a_process_that_writes_on_to_a_deleted_file_is_read(rig: Rig) -> None:
+    path = rig.write("a.jsonl", natives("a", 0, 3))
+    rig.start()
+    rig.settle()
+    with path.open("ab") as still_open:
+        path.unlink()
+        for n in range(3, 8):
+            rig.clock.advance(2.0)
+            still_open.write(natives("a", n, 1).encode())
+            still_open.flush()
+            rig.turn()
+    rig.rest(60)
+    assert rig.counted() == expected("a", 8)
+
+
+def test_an_unterminated_line_of_a_deleted_file_is_stored(rig: Rig) -> None:
+    path = rig.write("a.jsonl", natives("a", 0, 3) + native("tail", 9).rstrip("\n"))
+    rig.start()
+    rig.settle()
+    path.unlink()
+    rig.rest(60)
+    assert rig.counted() == expected("a", 3) + Counter(["tail"])
+    assert rig.losses() == []
+
+
+def test_deleted_files_over_the_budget_are_given_up_oldest_first_and_in_the_ledger(
+    make_rig: Callable[..., Rig],
+) -> None:
+    rig = make_rig(max_deleted_bytes=3000)
+    rig.start()
+    rig.take_store_away()
+    sizes = {}
+    for name in "abc":
+        path = rig.write(f"{name}.jsonl", natives(name, 0, 10))
+        sizes[name] = path.stat().st_size
+        rig.rest(10)
+        path.unlink()
+    rig.rest(60)
+    assert sum(file.lag for file in rig.status().files if file.state == "deleted") <= 3000
+    assert any("given up" in text for _level, text in rig.log.said)
+    rig.bring_store_back()
+    rig.rest(120)
+    assert rig.counted() == expected("c", 10)
+    assert rig.losses() == [("a.jsonl", 0, sizes["a"]), ("b.jsonl", 0, sizes["b"])]
+    assert rig.status().totals.lost_bytes == sizes["a"] + sizes["b"]
+
+
+def test_a_file_gone_at_the_start_is_lost_only_after_a_grace(rig: Rig) -> None:
+    """It may have been renamed or copied to where the next looks find it."""
+    path = rig.write("a.jsonl", natives("a", 0, 10))
+    rig.start()
+    rig.settle()
+    rig.take_store_away()
+    rig.write("a.jsonl", natives("a", 10, 10))
+    rig.settle()
+    rig.stop()
+    hidden = rig.state.parent / "hidden"
+    path.rename(hidden)
+    rig.start()
+    rig.turn()
+    rig.clock.advance(6.0)
+    rig.turn()
+    assert rig.losses() == []
+    hidden.rename(rig.logs / "a.jsonl.1")
+    rig.rest(120)
+    assert rig.counted() == expected("a", 20)
+    assert rig.losses() == []
+
+
+def test_a_loss_is_told_once_across_restarts(rig: Rig) -> None:
+    path = rig.write("a.jsonl", natives("a", 0, 10))
+    size = path.stat().st_size
+    rig.start()
+    rig.take_store_away()
+    rig.settle()
+    rig.stop()
+    path.unlink()
+    for _ in range(3):
+        rig.start()
+        rig.rest(60)
+        rig.stop()
+    assert rig.losses() == [("a.jsonl", 0, size)]
+
+
+def test_no_loss_is_told_where_the_store_has_more_than_the_checkpoint_knew(rig: Rig) -> None:
+    """The append came through, the checkpoint did not, and the file is gone: the store is asked first."""
+    path = rig.write("a.jsonl", natives("a", 0, 10))
+    rig.start()
+    rig.settle()
+    rig.write("a.jsonl", natives("a", 10, 10))
+    rig.look()
+    rig.running.shipper.save_unmarked()
+    stale = {p.name: p.read_bytes() for p in rig.state.glob("checkpoint*")}
+    rig.settle()
+    rig.kill()
+    for name, content in stale.items():
+        (rig.state / name).write_bytes(content)
+    path.unlink()
+    rig.start()
+    rig.rest(90)
+    assert rig.counted() == expected("a", 20)
+    assert rig.losses() == []
+
+
+def test_no_loss_is_told_where_a_copy_has_the_rest(rig: Rig) -> None:
+    path = rig.write("a.jsonl", natives("a", 0, 10))
+    rig.start()
+    rig.take_store_away()
+    rig.settle()
+    rig.stop()
+    shutil.copy(path, rig.logs / "kept.jsonl")
+    path.unlink()
+    rig.start()
+    rig.rest(120)
+    assert rig.counted() == expected("a", 10)
+    assert rig.losses() == []
+
+
+def test_an_unterminated_file_deleted_unread_is_in_the_ledger(rig: Rig) -> None:
+    """It never had a whole line, so it has no fingerprint; its bytes were seen all the same."""
+    path = rig.write("a.jsonl", native("tail").rstrip("\n"))
+    rig.write("empty.jsonl", "")
+    rig.start()
+    rig.settle()
+    rig.stop()
+    size = path.stat().st_size
+    path.unlink()
+    (rig.logs / "empty.jsonl").unlink()
+    rig.start()
+    rig.rest(60)
+    assert rig.losses() == [("a.jsonl", 0, size)]
+
+
+def test_a_file_whose_last_name_goes_while_a_link_stays_is_not_deleted(rig: Rig) -> None:
+    path = rig.write("a.jsonl", natives("a", 0, 3))
+    os.link(path, rig.state.parent / "kept-elsewhere")
+    rig.start()
+    rig.settle()
+    path.unlink()
+    rig.rest(20)
+    with (rig.state.parent / "kept-elsewhere").open("a") as file:
+        file.write(natives("a", 3, 3))
+    rig.rest(90)
+    assert rig.counted() == expected("a", 6)
