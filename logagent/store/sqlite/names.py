@@ -26,10 +26,10 @@ class Names:
     def __init__(self, db: apsw.Connection) -> None:
         self._db = db
         self.origins: dict[Origin, int] = {}
-        self.runs: dict[str, int] = {}
-        self.sites: dict[tuple[str, str | None, str | None, int | None], int] = {}
-        self.processes: dict[tuple[str | None, int | None], int] = {}
-        self.levels: dict[tuple[str, int], int] = {}
+        self._runs: dict[str, int] = {}
+        self._sites: dict[tuple[str, str | None, str | None, int | None], int] = {}
+        self._processes: dict[tuple[str | None, int | None], int] = {}
+        self._levels: dict[tuple[str, int], int] = {}
 
     def forget(self) -> None:
         """Drop all that is known."""
@@ -43,7 +43,7 @@ class Names:
                 known.clear()
 
     def _all(self) -> tuple[dict[Any, int], ...]:
-        return (self.origins, self.runs, self.sites, self.processes, self.levels)
+        return (self.origins, self._runs, self._sites, self._processes, self._levels)
 
     def origin(self, origin: Origin) -> int:
         """The number of a file of origin."""
@@ -52,27 +52,34 @@ class Names:
 
     def run(self, execution_id: str) -> int:
         """The number of a run; 0 is that of lines without a run."""
-        return self._number(self.runs, execution_id, _RUN, (storable(execution_id),))
+        return self._number(self._runs, execution_id, _RUN, (storable(execution_id),))
 
-    def site(self, line: LogLine) -> int:
+    def run_of(self, line: LogLine) -> int:
+        """The number of a line's run."""
+        return self.run(line.execution_id)
+
+    def site_of(self, line: LogLine) -> int:
         """The number of a call site."""
         key = (line.script_name, line.file_path, line.function_name, line.line_number)
         texts = (storable(key[0]), storable_or_none(key[1]), storable_or_none(key[2]))
-        return self._number(self.sites, key, _SITE, (*texts, key[3]))
+        return self._number(self._sites, key, _SITE, (*texts, key[3]))
 
-    def process(self, line: LogLine) -> int:
+    def process_of(self, line: LogLine) -> int:
         """The number of a process, as the line names it."""
         key = (line.hostname, line.pid)
-        return self._number(self.processes, key, _PROCESS, (storable_or_none(key[0]), key[1]))
+        return self._number(self._processes, key, _PROCESS, (storable_or_none(key[0]), key[1]))
 
-    def level(self, line: LogLine) -> int:
+    def level_of(self, line: LogLine) -> int:
         """The number of a level: name and number together."""
         key = (line.level, line.level_no)
-        return self._number(self.levels, key, _LEVEL, (storable(key[0]), key[1]))
+        return self._number(self._levels, key, _LEVEL, (storable(key[0]), key[1]))
 
     def _number(
         self, known: dict[Any, int], key: Hashable, statements: tuple[str, str], values: tuple[Any, ...]
     ) -> int:
+        number = known.get(key)
+        if number is not None:
+            return number
         look, give = statements
         number = self._db.execute(look, values).get
         if number is None:

@@ -96,7 +96,7 @@ class SqliteReader:
         return self._ask(lambda db: _arrivals(db, selection, mark, limit))
 
     def events_by_hash(self, low: int, high: int, limit: int = 5) -> list[Record]:
-        """Log events with a hash in that range, by the first four digits in the word index."""
+        """Log events with a hash in that range, by the first 16 bits in the word index."""
         return self._ask(lambda db: _events_by_hash(db, low, high, limit))
 
     def event(self, key: str) -> Record | None:
@@ -267,7 +267,7 @@ def _arrivals(db: apsw.Connection, selection: Selection, mark: str | None, limit
 
 
 def _events_by_hash(db: apsw.Connection, low: int, high: int, limit: int) -> list[Record]:
-    marks = " OR ".join([f'"h{first:04x}"' for first in range(low >> 48, (high >> 48) + 1)])
+    marks = " OR ".join([f'"h{first}"' for first in range(low >> 48, (high >> 48) + 1)])
     rows = db.execute(
         "SELECT e.id FROM events_fts f CROSS JOIN events e ON e.id = f.rowid WHERE events_fts MATCH ?"
         " AND e.key_hash BETWEEN ? AND ? ORDER BY e.ts_us DESC, e.offset DESC, e.own DESC, e.key_hash DESC LIMIT ?",

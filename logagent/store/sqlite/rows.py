@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from logagent.formats.record import EMPTY_OBJECT, LogLine, Origin, Record
-from logagent.formats.times import SECOND_US, utc_text
+from logagent.formats.times import utc_text
 from logagent.store.sqlite.names import HASH_BIAS
 from logagent.store.sqlite.text import original, original_or_none, storable, storable_or_none
 
@@ -40,20 +40,9 @@ _ODD = msgspec.json.Decoder(Odd)
 _TAGS = msgspec.json.Decoder(tuple[str, ...])
 
 
-class TimestampForm:
-    """Tells whether a line's `timestamp` is the usual text of its time, which then need not be stored."""
-
-    def __init__(self) -> None:
-        self._second = -1
-        self._prefix = utc_text(-SECOND_US)[:20]
-
-    def unusual(self, timestamp: str, ts_us: int) -> str | None:
-        """The timestamp to store; None for the usual one."""
-        second, micro = divmod(ts_us, SECOND_US)
-        if second != self._second:
-            self._prefix = utc_text(second * SECOND_US)[:20]
-            self._second = second
-        return None if timestamp == "%s%06dZ" % (self._prefix, micro) else storable(timestamp)
+def is_unusual(message: str) -> bool:
+    """Whether a message needs more than to be stored as it is."""
+    return not message.isascii() or len(message) > MAX_SEARCHED_BYTES
 
 
 def tags_column(tags: tuple[str, ...]) -> str:

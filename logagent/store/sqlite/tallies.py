@@ -7,7 +7,9 @@ from typing import Any, Final
 
 import apsw
 
+from logagent.formats.record import Origin
 from logagent.store.sqlite.intake import Intake
+from logagent.store.sqlite.names import HASH_BIAS
 from logagent.store.sqlite.schema import ZONE_ROWS
 
 _TALLY: Final = """
@@ -21,7 +23,7 @@ _HOUR: Final = (
     " first_us = min(first_us, excluded.first_us), last_us = max(last_us, excluded.last_us)"
 )
 _END: Final = (
-    "INSERT INTO sources (fingerprint, stored_end) SELECT fingerprint, ?2 FROM origins WHERE id = ?1"
+    "INSERT INTO sources (fingerprint, stored_end) VALUES (?, ?)"
     " ON CONFLICT DO UPDATE SET stored_end = max(stored_end, excluded.stored_end)"
 )
 _ZONE: Final = (
@@ -37,19 +39,19 @@ WHERE runs.id = ?1 AND runs.id > 0 AND (first_event_us IS NULL OR first_event_us
 
 def add(db: apsw.Connection, intake: Intake) -> None:
     """Count the new events of a batch."""
-    tallies = intake.tallies.items()
+    groups = intake.groups
     db.executemany(
         _TALLY,
-        ((*key[1:], t.count, t.first_us, t.last_us, t.first_id, t.last_id) for key, t in tallies),
+        ((g.run, g.site, g.level, g.count, g.first_us, g.last_us, g.first_id, g.last_id) for _, g in groups),
     )
-    db.executemany(_HOUR, ((hour, level, t.count, t.first_us, t.last_us) for (hour, _, _, level), t in tallies))
-    db.executemany(_RUN, ((run, t.first_us, site) for (_, run, site, _), t in tallies))
+    db.executemany(_HOUR, ((hour, g.level, g.count, g.first_us, g.last_us) for hour, g in groups))
+    db.executemany(_RUN, ((g.run, g.first_us, g.site) for _, g in groups))
     db.executemany(_ZONE, _zones(intake.rows))
 
 
-def add_ends(db: apsw.Connection, ends: dict[int, int]) -> None:
+def add_ends(db: apsw.Connection, ends: dict[Origin, int]) -> None:
     """Remember how far the files of origin have been stored."""
-    db.executemany(_END, ends.items())
+    db.executemany(_END, ((origin.fingerprint - HASH_BIAS, end) for origin, end in ends.items()))
 
 
 def _zones(rows: list[tuple[Any, ...]]) -> Iterator[tuple[int, int, int]]:

@@ -263,6 +263,5 @@ def _write_folded(db: apsw.Connection, names: Names, intake: Intake) -> int:
     folding.keep(db, names, new.values())
     folding.refold(db, names, list(new.values()))
     for record in new.values():
-        origin = names.origin(record.origin)
-        intake.ends[origin] = max(intake.ends.get(origin, 0), record.offset + record.length)
+        intake.ends[record.origin] = max(intake.ends.get(record.origin, 0), record.offset + record.length)
     return len(new)
