@@ -12,6 +12,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from lines_corpus import parse
 from loguru import logger
 from written import files, logs, only, outcome, run_script, script, sink, written
 
@@ -489,15 +490,15 @@ def test_the_commit_is_read_from_the_repository_s_files(tmp_path, directory, mon
 
 
 def test_the_reading_side_knows_every_field_of_every_line(directory):
-    """One contract: unknown fields would be moved to `extra_data`."""
-    msgspec = pytest.importorskip("msgspec")
-    from logagent.formats.record import LINE_TYPES
-
+    """One contract: nothing is refused, and nothing lands in `extra_data` that was not bound."""
     with pytest.raises(ValueError, match="bad"), script_execution("load", {"n": 1}):
-        logger.bind(tags=["t"], response="r").info("x")
+        logger.bind(tags=["t"], response="r", odd={"half": "\udce9"}).opt(exception=ValueError("x")).error("x")
         log_agent_learning("learnt", "f")
         raise ValueError("bad")
-    raw = files(directory)[0].read_bytes().splitlines()
-    kinds = [line["kind"] for line in written(directory)]
-    decoded = [msgspec.json.decode(line, type=LINE_TYPES[kind]) for line, kind in zip(raw, kinds, strict=True)]
-    assert [type(line).__name__ for line in decoded] == ["RunStart", "LogLine", "Learning", "RunEnd"]
+    parsed = parse(files(directory)[0].read_bytes())
+    lines = [record.line for record in parsed.records]
+    assert parsed.rejects == []
+    assert [type(line).__name__ for line in lines] == ["RunStart", "LogLine", "Learning", "RunEnd"]
+    assert [bytes(line.extra_data) for line in lines] == [
+        *(b"{}", b'{"response":"r","odd":{"half":"\\\\udce9"}}', b"{}", b"{}")
+    ]

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from lines_corpus import parse
 from loguru import logger
 from written import files, logs, only, run_script, sink, written
 
@@ -246,7 +247,7 @@ JSON_LIKE = st.recursive(
 
 @given(values=st.dictionaries(st.text(), JSON_LIKE, max_size=4), message=st.text())
 def test_any_value_bound_gives_one_valid_line(tmp_path_factory, values, message):
-    """One JSON object, valid UTF-8, one LF at its end, and finite numbers only."""
+    """One JSON object, valid UTF-8, one LF at its end, finite numbers only, and nothing the reading side refuses."""
     directory = tmp_path_factory.mktemp("any")
     values.pop("message", None)
     with sink(directory):
@@ -257,6 +258,8 @@ def test_any_value_bound_gives_one_valid_line(tmp_path_factory, values, message)
     assert data.count(b"\n") == 1
     line = json.loads(data.decode("utf-8"), parse_constant=lambda name: pytest.fail(name))
     assert [name for name in line if name != "exception"] == LOG_FIELDS
+    parsed = parse(data)
+    assert (len(parsed.records), parsed.rejects) == (1, [])
 
 
 def test_the_host_s_handlers_stay(tmp_path):
