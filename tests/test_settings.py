@@ -134,7 +134,8 @@ def test_each_setting_has_a_variable_of_its_own_name(name):
 def test_each_setting_loads_from_toml_and_says_so(load, tmp_path, name):
     """An origin names the file and the line."""
     line = next(line for line in uncommented_sample().splitlines() if line.startswith(f"{name} = "))
-    line = line if line != f'{name} = ""' else f'{name} = "sqlite:///x"'
+    given = "http://localhost/x" if name == "alert_webhook" else "sqlite:///x"
+    line = line if line != f'{name} = ""' else f'{name} = "{given}"'
     settings = load(toml=f"\n{line}\n")
     assert settings.origin_of(name) == f"{tmp_path}/logagent.toml:2"
 

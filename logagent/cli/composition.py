@@ -7,16 +7,20 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
+from logagent.daemon.alarm import AlarmTargets
+from logagent.daemon.alerts import AlertLimits
 from logagent.daemon.batch import BatchLimits
 from logagent.daemon.discovery import Discovery
 from logagent.daemon.faults import Faults
 from logagent.daemon.files import FollowRules
+from logagent.daemon.monitoring import Monitoring, MonitoringRules
 from logagent.daemon.notify import Notifier
 from logagent.daemon.patterns import Patterns
 from logagent.daemon.processes import here
-from logagent.daemon.service import Daemon, ServiceLimits
+from logagent.daemon.service import Configuration, Daemon, ServiceLimits
 from logagent.daemon.shipper import ShipperLimits
 from logagent.daemon.surroundings import Log, SystemClock
 from logagent.daemon.wakeups import open_wakeups
@@ -29,34 +33,85 @@ from logagent.settings.addresses import SqliteAddress
 from logagent.store import open_store
 from logagent.store.protocol import Store, StoreIdentity
 
+FIXED = (
+    *("state_dir", "store", "arango_url", "arango_username", "arango_database", "metrics_host", "metrics_port"),
+    *("naive_timezone", "backoff_max_s", "max_dead_letter_bytes"),
+)
+"""Settings that only a restart changes."""
+
 RESERVED_DESCRIPTORS = 64
 """Left for the store, the state files and the libraries."""
 
 
-def open_daemon(settings: Settings, *, faults: Faults, log: Log) -> Daemon:
+def open_daemon(
+    settings: Settings, *, faults: Faults, log: Log, load_again: Callable[[], Settings] | None = None
+) -> Daemon:
     """A daemon as the settings want it, its state directory made and locked.
+
+    `load_again` loads the settings anew, on SIGHUP.
 
     Raises:
         ConfigError, StateLocked, CheckpointTooNew: it cannot start like this.
     """
     make_directories(settings)
-    discovery = discovery_of(settings)
+    configuration = configuration_of(settings)
+
+    def reload() -> Configuration:
+        return configuration_of(settings if load_again is None else load_again(), before=settings)
+
+    monitoring = Monitoring(configuration.monitoring, configuration.rules.host, log)
     try:
         return Daemon(
             settings.state_dir,
-            discovery,
-            open_wakeups(discovery.roots),
+            configuration.discovery,
+            open_wakeups(configuration.discovery.roots),
             open_store(resolve_store_url(settings)),
-            follow_rules(settings),
-            limits=service_limits(settings),
+            configuration.rules,
+            limits=configuration.limits,
             here=here(),
             clock=SystemClock(),
             faults=faults,
             log=log,
             notifier=Notifier.from_environment(os.environ),
+            monitoring=monitoring,
+            reload=reload,
         )
     except OSError as error:
         raise ConfigError(f"state directory {settings.state_dir} cannot be used: {error.strerror}") from error
+
+
+def configuration_of(settings: Settings, *, before: Settings | None = None) -> Configuration:
+    """What of the settings a running daemon can take up.
+
+    Raises:
+        ConfigError: something cannot be used, or was changed since `before` that only a restart can change.
+    """
+    for name in FIXED:
+        if before is not None and getattr(settings, name) != getattr(before, name):
+            raise ConfigError(f"{name} was changed: that takes a restart (systemctl restart logagent)")
+    return Configuration(
+        discovery=discovery_of(settings),
+        rules=follow_rules(settings),
+        limits=service_limits(settings),
+        monitoring=monitoring_rules(settings),
+    )
+
+
+def monitoring_rules(settings: Settings) -> MonitoringRules:
+    """What is watched, and who hears of it."""
+    return MonitoringRules(
+        is_enabled=settings.enable_monitoring,
+        interval_s=settings.monitoring_interval_s,
+        limits=AlertLimits(
+            failure_percent=settings.alert_failure_percent,
+            outage_s=settings.alert_outage_s,
+            lag_bytes=settings.max_buffer_size_mb * 1_000_000,
+            memory_bytes=settings.alert_memory_mb * 1_000_000,
+        ),
+        targets=AlarmTargets(command=settings.alert_command, webhook=settings.alert_webhook),
+        metrics_host=settings.metrics_host,
+        metrics_port=settings.metrics_port,
+    )
 
 
 def make_directories(settings: Settings) -> None:
@@ -142,6 +197,7 @@ def service_limits(settings: Settings) -> ServiceLimits:
         max_deleted_bytes=settings.max_deleted_bytes,
         max_dead_letter_bytes=settings.max_dead_letter_bytes,
         backoff_max_s=settings.backoff_max_s,
+        retention_days=settings.retention_days,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
@@ -39,9 +40,13 @@ def run(
 
     Offsets are kept in the state directory; while the store is away nothing is lost, the log files wait on disk.
     """
-    settings = settings_of(watch=watch, store=store, state_dir=state_dir, config=config)
+
+    def load() -> Settings:
+        return settings_of(watch=watch, store=store, state_dir=state_dir, config=config)
+
     os.umask(0o027)
-    daemon = _daemon(settings, is_armed=arm_faults)
+    daemon = _daemon(load, is_armed=arm_faults)
+    signal.signal(signal.SIGHUP, lambda *_: daemon.reload_soon())
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: daemon.stop())
     try:
@@ -51,15 +56,17 @@ def run(
     _leave(daemon, code)
 
 
-def _daemon(settings: Settings, *, is_armed: bool) -> Daemon:
+def _daemon(load: Callable[[], Settings], *, is_armed: bool) -> Daemon:
     from loguru import logger
 
     from logagent.cli.composition import open_daemon
     from logagent.daemon.faults import kill_at, no_faults
 
+    settings = load()
     logger.remove()
     logger.add(sys.stderr, level=settings.log_level, format="{time:YYYY-MM-DD HH:mm:ss.SSS!UTC}Z {level:<7} {message}")
-    return open_daemon(settings, faults=kill_at(os.environ) if is_armed else no_faults, log=logger)
+    faults = kill_at(os.environ) if is_armed else no_faults
+    return open_daemon(settings, faults=faults, log=logger, load_again=load)
 
 
 def _serve(daemon: Daemon) -> int:

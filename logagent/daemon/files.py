@@ -239,8 +239,13 @@ class Files:
             return not _is_under(directory, unreadable)
 
         for entry in self.gone:
-            if entry.gone_us is None and is_gone(entry):
+            if entry.gone_us is None and is_gone(entry) and not self._may_turn_out_as(entry):
                 self.gone.replace(entry, msgspec.structs.replace(entry, gone_us=now_us))
+
+    def _may_turn_out_as(self, entry: FileEntry) -> bool:
+        """True while a file that could not be looked into yet may be the one of that entry."""
+        file = self._by_inode.get((entry.identity.device, entry.identity.inode))
+        return file is not None and file.stream is None and file.identity.birth in (0, entry.identity.birth)
 
     def _retire(self, file: File, now_us: int) -> None:
         """It is over: keep its entry, free its descriptor."""
@@ -251,9 +256,16 @@ class Files:
             del self._by_inode[key]
         if file in self._detached:
             self._detached.remove(file)
-        if file.greatest_size:
+        if file.greatest_size and not self._is_entered(file):
             self.gone.add(msgspec.structs.replace(file.entry(), gone_us=now_us))
         self._unfollow(file)
+
+    def _is_entered(self, file: File) -> bool:
+        """True for a file that was never looked into while an entry may stand for it, which knows more."""
+        entries = self.gone.with_inode(file.identity.device, file.identity.inode)
+        return file.stream is None and any(
+            entry.gone_us is None and file.identity.birth in (0, entry.identity.birth) for entry in entries
+        )
 
     # ---- identifying ---------------------------------------------------------------------------------------
 
@@ -266,6 +278,9 @@ class Files:
         if file.stream is not None:
             return file.stream
         assert file.tail is not None
+        for entry in self.gone.with_identity(file.identity):
+            if entry.fingerprint is None:
+                self.gone.remove(entry)  # it was known only as there
         if file.scan is None:
             file.scan = FirstLineScan(
                 max_line_bytes=self.rules.context.max_line_bytes, naive_timezone=self.rules.context.naive_timezone

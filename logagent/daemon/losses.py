@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -10,6 +12,7 @@ import msgspec
 from logagent.daemon.faults import Faults
 from logagent.daemon.journal import Journal
 from logagent.daemon.tracker import Loss
+from logagent.errors import StateUnavailable
 from logagent.formats.times import utc_text
 
 LEDGER: Final = "losses.jsonl"
@@ -47,3 +50,98 @@ def ledger_row(loss: Loss, now_us: int) -> dict[str, Any]:
         "to": loss.to_offset,
         "reason": loss.reason,
     }
+
+
+class LossRow(msgspec.Struct, frozen=True):
+    """One row as it stands in the ledger; `to_offset` is None where nobody knows how many bytes there were."""
+
+    file: str
+    from_offset: int = msgspec.field(name="from")
+    reason: str
+    time: str = ""
+    fingerprint: str = "0" * 16
+    to_offset: int | None = msgspec.field(name="to", default=None)
+
+
+_ROWS: Final = msgspec.json.Decoder(LossRow)
+
+
+def read_ledger(state_dir: str) -> Iterator[LossRow]:
+    """The rows, oldest first; a line torn by a crash is passed over, and a row written twice comes twice.
+
+    Raises:
+        StateUnavailable: the ledger is there and cannot be read.
+    """
+    path = os.path.join(state_dir, LEDGER)
+    try:
+        with open(path, "rb") as file:
+            for line in file:
+                try:
+                    yield _ROWS.decode(line)
+                except (msgspec.MsgspecError, UnicodeError):
+                    continue
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StateUnavailable(f"{path} cannot be read: {error.strerror}") from error
+
+
+class LostRanges:
+    """Which bytes of one file are lost, whatever order and however often the ledger names them.
+
+    `open_from`: everything from there on is lost, nobody knows how much that is.
+    """
+
+    def __init__(self) -> None:
+        self.open_from: int | None = None
+        self._ranges: list[tuple[int, int]] = []
+        self._is_merged = True
+
+    def add(self, start: int, end: int | None) -> None:
+        """Bytes from `start` to before `end`; None where nobody knows the end."""
+        if end is not None:
+            self._ranges.append((start, end))
+            self._is_merged = False
+        else:
+            self.open_from = start if self.open_from is None else min(self.open_from, start)
+
+    @property
+    def ranges(self) -> list[tuple[int, int]]:
+        """The ranges in order, none touching another."""
+        if not self._is_merged:
+            self._ranges = _merged(self._ranges)
+            self._is_merged = True
+        return self._ranges
+
+    @property
+    def known_bytes(self) -> int:
+        """Bytes lost, as far as anybody knows how many."""
+        return sum(end - start for start, end in self.ranges)
+
+    def __contains__(self, offset: int) -> bool:
+        if self.open_from is not None and offset >= self.open_from:
+            return True
+        at = bisect_right(self.ranges, offset, key=_start)
+        return at > 0 and offset < self.ranges[at - 1][1]
+
+
+def _start(span: tuple[int, int]) -> int:
+    return span[0]
+
+
+def _merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(ranges):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def lost_by_file(rows: Iterable[LossRow]) -> dict[tuple[str, str], LostRanges]:
+    """What is lost of each file, by path and fingerprint."""
+    lost: dict[tuple[str, str], LostRanges] = {}
+    for row in rows:
+        lost.setdefault((row.file, row.fingerprint), LostRanges()).add(row.from_offset, row.to_offset)
+    return lost

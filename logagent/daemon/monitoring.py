@@ -1,15 +1,19 @@
-"""Monitoring: looks at the daemon once an interval, and brings what a person should hear of to log, alarm and metrics."""
+"""Monitoring: looks at the daemon once an interval, and brings what a person should hear of to log, alarm, metrics."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import msgspec
 import psutil
 
 from logagent.daemon.alarm import Alarm, AlarmTargets
 from logagent.daemon.alerts import AlertLimits, Alerts, Sample
-from logagent.daemon.metrics import MetricsServer
 from logagent.daemon.surroundings import Log
 from logagent.formats.status import Status
+
+if TYPE_CHECKING:
+    from logagent.daemon.metrics import MetricsServer
 
 
 class MonitoringRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,7 +39,7 @@ class Monitoring:
         self._log = log
         self._host = host
         self._process = psutil.Process()
-        self._metrics = MetricsServer(rules.metrics_host, rules.metrics_port) if rules.metrics_port else None
+        self._metrics = _metrics_server(rules) if rules.metrics_port else None
         self._alerts = Alerts(rules.limits)
         self.apply(rules)
 
@@ -87,3 +91,9 @@ class Monitoring:
         if self._metrics is not None:
             self._metrics.close()
             self._metrics = None
+
+
+def _metrics_server(rules: MonitoringRules) -> MetricsServer:
+    from logagent.daemon.metrics import MetricsServer  # 20 MB and 60 ms that few daemons need
+
+    return MetricsServer(rules.metrics_host, rules.metrics_port)

@@ -27,6 +27,10 @@ class Retention:
         """True if a step should be made now (monotonic seconds)."""
         return self.days > 0 and now >= self._due_at
 
+    def wait_s(self, now: float) -> float | None:
+        """Seconds until a step is due; None if none ever is."""
+        return max(self._due_at - now, 0.0) if self.days > 0 else None
+
     def step(self, store: Store, now: float, now_us: int) -> int:
         """Delete one step's events; how many went.
 

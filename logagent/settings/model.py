@@ -192,6 +192,20 @@ class Settings:
         "A greater share of an interval's records failing raises an alert; a store out of reach counts as failing.",
         "ALERT_LOG_FAILURE_THRESHOLD",
     )
+    alert_outage_s: float = _setting(
+        300.0, Seconds(0, 86_400), "A store that is away for longer raises an alert of its own."
+    )
+    alert_memory_mb: int = _setting(
+        300, Whole(50, 10**6, "megabytes"), "Memory of the daemon itself that raises an alert; it should need 100."
+    )
+    alert_command: str | None = _setting(
+        None,
+        Text("a command with its arguments"),
+        "Called for each alert raised or cleared, without a shell; the alert is in LOGAGENT_ALERT, _STATE and _TEXT.",
+    )
+    alert_webhook: str | None = _setting(
+        None, Text("an http or https URL", r"https?://\S+"), "Each alert is posted there as JSON."
+    )
     max_buffer_size_mb: int = _setting(
         1000,
         Whole(1, 10**9, "megabytes"),

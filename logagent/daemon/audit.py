@@ -1,0 +1,254 @@
+"""The audit: reads the files that are there as the daemon would, and asks the store for every line. Thin I/O.
+
+Works beside a live daemon, without its lock: the checkpoint is read first, then the files, then the store is asked.
+A checkpoint is never ahead of the store, so what it calls acknowledged must be somewhere by then. Whatever seems
+unexplained is looked at again with a newer checkpoint before it is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final
+
+import msgspec
+
+from logagent.daemon.checkpoint import Checkpoint, Cursor
+from logagent.daemon.checkpoint_file import CheckpointFile
+from logagent.daemon.discovery import Discovery
+from logagent.daemon.faults import no_faults
+from logagent.daemon.file import File
+from logagent.daemon.files import Files, FollowRules
+from logagent.daemon.identity import Identity
+from logagent.daemon.letters import LetterBox
+from logagent.daemon.lines_found import Found, LineReader, Piece
+from logagent.daemon.losses import LostRanges, read_ledger
+from logagent.daemon.stream import Stream
+from logagent.daemon.tail import Tail
+from logagent.daemon.tracker import printable
+from logagent.daemon.verification import FileReport, Known, Report, Verdict, verdict_of
+from logagent.formats.record import Flag, Record
+from logagent.store.protocol import Holding, Reader, Store, StoreIdentity
+
+MAX_OPEN: Final = 32
+LOOKS: Final = 4
+"""How often something is looked at before it is called unexplained."""
+
+LOOK_EVERY_S: Final = 1.5
+"""Longer than the daemon takes from one checkpoint to the next."""
+
+QUICK_BYTES: Final = 64 * 1024
+HEAD_BYTES: Final = 80
+"""Shown of an unexplained line."""
+
+
+class _Survey(msgspec.Struct, frozen=True):
+    """One look at everything but the lines: in this order, so that the store is never behind what is read here."""
+
+    files: Files
+    letters: set[int]
+    lost: dict[int, LostRanges]
+    unreadable: dict[str, str]
+    note: str | None
+
+
+class Audit:
+    """Compares files with a store.
+
+    `quick_bytes`: as much is looked at from both ends of a file where not every line is.
+    """
+
+    def __init__(
+        self,
+        state_dir: str,
+        discovery: Discovery,
+        rules: FollowRules,
+        store: Store,
+        reader: Reader,
+        *,
+        sleep: Callable[[float], None],
+        quick_bytes: int = QUICK_BYTES,
+    ) -> None:
+        self._state_dir = state_dir
+        self._discovery = discovery
+        context = msgspec.structs.replace(rules.context, redaction=None)  # keys do not depend on it
+        self._rules = msgspec.structs.replace(rules, context=context, max_open=MAX_OPEN)
+        self._store = store
+        self._reader = reader
+        self._sleep = sleep
+        self._quick_bytes = quick_bytes
+
+    def verify(self, *, is_deep: bool, progress: Callable[[int, int], None]) -> Report:
+        """Look at every file, and again at those where something is unexplained.
+
+        Raises:
+            StoreUnavailable, StateUnavailable, CheckpointTooNew: nothing can be said.
+        """
+        survey = self._survey()
+        reports = self._look_at(survey, list(survey.files), is_deep=is_deep, progress=progress)
+        for _ in range(LOOKS - 1):
+            doubtful = {identity for identity, report in reports.items() if report.is_doubtful}
+            if not doubtful:
+                break
+            self._sleep(LOOK_EVERY_S)
+            survey = self._survey()
+            again = [file for file in survey.files if _place(file.identity) in doubtful]
+            for gone in doubtful - {_place(file.identity) for file in again}:
+                del reports[gone]  # deleted meanwhile: no file that is there
+            reports |= self._look_at(survey, again, is_deep=is_deep, progress=progress)
+        return Report(is_deep, list(reports.values()), survey.unreadable, [survey.note] if survey.note else [])
+
+    # ---- what is known -----------------------------------------------------------------------------------------
+
+    def _survey(self) -> _Survey:
+        checkpoint, troubles = CheckpointFile(self._state_dir, no_faults).load()
+        note = _note(checkpoint, troubles, self._store.prepare())
+        files = Files(self._rules, checkpoint.files if checkpoint else (), is_first_start=checkpoint is None)
+        look = self._discovery.sweep()
+        files.take(look, now=0.0, now_us=0)
+        if note is not None:
+            files.start_over()
+        return _Survey(
+            files,
+            LetterBox(self._state_dir).hashes(),
+            self._lost(),
+            {printable(path): reason for path, reason in look.unreadable.items()},
+            note,
+        )
+
+    def _lost(self) -> dict[int, LostRanges]:
+        lost: dict[int, LostRanges] = {}
+        for row in read_ledger(self._state_dir):
+            lost.setdefault(int(row.fingerprint, 16), LostRanges()).add(row.from_offset, row.to_offset)
+        return lost
+
+    # ---- one file after another --------------------------------------------------------------------------------
+
+    def _look_at(
+        self, survey: _Survey, files: Sequence[File], *, is_deep: bool, progress: Callable[[int, int], None]
+    ) -> dict[tuple[int, int], FileReport]:
+        total, done = sum(file.size for file in files), 0
+        reports = {}
+        for file in files:
+            reports[_place(file.identity)] = self._look_at_one(survey, file, is_deep=is_deep)
+            survey.files.close(file)
+            done += file.size
+            progress(done, total)
+        return reports
+
+    def _look_at_one(self, survey: _Survey, file: File, *, is_deep: bool) -> FileReport:
+        report = FileReport(printable(file.path), size=file.size)
+        tail = survey.files.opened(file)
+        if tail is None:
+            report.trouble = file.trouble
+            return report
+        try:
+            stream = survey.files.identify(file, is_over=False)
+            if stream is None:
+                report.waiting_bytes = report.pending_bytes = file.size
+            else:
+                self._read(survey, file, stream, tail, report, is_deep=is_deep)
+        except OSError as error:
+            report.trouble = error.strerror or type(error).__name__
+        return report
+
+    def _read(
+        self, survey: _Survey, file: File, stream: Stream, tail: Tail, report: FileReport, *, is_deep: bool
+    ) -> None:
+        acknowledged = stream.acknowledged
+        report.fingerprint, report.acknowledged = f"{stream.fingerprint:016x}", acknowledged.offset
+        lost = survey.lost.get(stream.fingerprint, LostRanges())
+        known = Known(acknowledged.offset, file.begun_at, survey.letters, lost)
+        lines = LineReader(stream.context, stream.first_line, tail)
+        judge = _Judge(self._store, self._reader, known, report, tail)
+        for piece in lines.whole() if is_deep else self._ends(lines, acknowledged, report):
+            judge.take(piece)
+        report.has_changed = lines.has_changed
+        report.trouble = tail.trouble
+        report.pending_bytes = max(lines.end - acknowledged.offset, 0) and lines.pending_bytes
+        report.waiting_bytes = file.lag if tail.is_packed else max(tail.facts().size - acknowledged.offset, 0)
+
+    def _ends(self, lines: LineReader, acknowledged: Cursor, report: FileReport) -> Iterator[Piece]:
+        """What is looked at without --deep: the file's first lines and the last acknowledged ones."""
+        end = acknowledged.offset
+        yield from lines.until(min(self._quick_bytes, end))
+        gap = end - lines.end
+        if gap <= 0:
+            return
+        if gap <= self._quick_bytes:
+            yield from lines.until(end)
+            return
+        last = None if lines.is_packed else lines.last_lines(acknowledged, self._quick_bytes)
+        if last is not None:
+            yield last
+        report.not_checked_bytes = gap - (end - last.offset if last else 0)
+
+
+class _Judge:
+    """Comes to a verdict on each line of one file."""
+
+    def __init__(self, store: Store, reader: Reader, known: Known, report: FileReport, tail: Tail) -> None:
+        self._store = store
+        self._reader = reader
+        self._known = known
+        self._report = report
+        self._tail = tail
+        self._last_stored: Record | None = None
+        self._stored_to: int | None = None
+
+    def take(self, piece: Piece) -> None:
+        """The lines of one piece."""
+        self._report.skipped.update(piece.skipped)
+        holdings = self._store.account([found.record for found in piece.found])
+        for found, holding in zip(piece.found, holdings, strict=True):
+            self._judge(piece, found, holding)
+
+    def _judge(self, piece: Piece, found: Found, holding: Holding) -> None:
+        holding = self._in_a_span(found, holding)
+        verdict = verdict_of(found.record.offset, found.record.hash, holding, self._known)
+        rest = self._rest(piece, found) if verdict is Verdict.STORED else None
+        self._report.count(verdict, found.lines - (rest.lines if rest else 0))
+        if verdict is Verdict.UNEXPLAINED:
+            head = self._tail.read(found.record.offset, min(HEAD_BYTES, found.record.length))
+            self._report.example(found.record.offset, found.record.key, head)
+        if rest is not None:
+            self.take(rest)
+
+    def _rest(self, piece: Piece, found: Found) -> Piece | None:
+        """The lines of a folded record that the store's one does not span: they came later, as another record."""
+        self._last_stored, self._stored_to = found.record, None
+        if not found.record.flags & Flag.FOLDED:
+            return None
+        return piece.rest_of(found.record, self._end_in_store())
+
+    def _in_a_span(self, found: Found, holding: Holding) -> Holding:
+        """A line of text that the store does not know by itself may stand within the record before it."""
+        if found.is_refused and holding is Holding.EXPIRED:
+            holding = Holding.ABSENT
+        if holding is not Holding.ABSENT or found.record.own_us or self._last_stored is None:
+            return holding
+        is_within = found.record.offset + found.record.length <= self._end_in_store()
+        return Holding.STORED if is_within else holding
+
+    def _end_in_store(self) -> int:
+        """Where the span of the last stored record ends in the store."""
+        assert self._last_stored is not None
+        if self._stored_to is None:
+            stored = self._reader.event(self._last_stored.key)
+            record = stored or self._last_stored
+            self._stored_to = record.offset + record.length
+        return self._stored_to
+
+
+def _place(identity: Identity) -> tuple[int, int]:
+    return (identity.device, identity.inode)
+
+
+def _note(checkpoint: Checkpoint | None, troubles: Iterable[str], store: StoreIdentity) -> str | None:
+    """Why the daemon will read everything again, if it will."""
+    if checkpoint is None:
+        return "; ".join(["no checkpoint: the daemon will read every file from its start", *troubles])
+    if checkpoint.store_id and checkpoint.store_id != store.store_id:
+        return "the checkpoint is of another store: the daemon will read every file again"
+    if store.store_seq < checkpoint.store_seq:
+        return "the store is older than the checkpoint: the daemon will read every file again"
+    return None
