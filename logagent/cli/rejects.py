@@ -139,7 +139,7 @@ def _only(key: str, found: list[Letter]) -> Letter:
     if not found:
         _not_found(f"no dead letter has the key {key!r}: see `logagent rejects list`")
     some = ", ".join(letter.key for letter in found[:5])
-    _not_found(f"{len(found)} dead letters begin with {key!r}: {some}{', ...' if len(found) > 5 else ''}")
+    return _not_found(f"{len(found)} dead letters begin with {key!r}: {some}{', ...' if len(found) > 5 else ''}")
 
 
 def _not_found(message: str) -> NoReturn:

@@ -22,10 +22,10 @@ from logagent.daemon.identity import Identity
 from logagent.daemon.letters import LetterBox
 from logagent.daemon.lines_found import Found, LineReader, Piece
 from logagent.daemon.losses import LostRanges, read_ledger
-from logagent.daemon.stream import Stream
+from logagent.daemon.stream import BLOCK_BYTES, Stream
 from logagent.daemon.tail import Tail
 from logagent.daemon.tracker import printable
-from logagent.daemon.verification import FileReport, Known, Report, Verdict, verdict_of
+from logagent.daemon.verification import FOUND_SOMEWHERE, FileReport, Known, Report, Verdict, verdict_of
 from logagent.formats.record import Flag, Record
 from logagent.store.protocol import Holding, Reader, Store, StoreIdentity
 
@@ -36,7 +36,9 @@ LOOKS: Final = 4
 LOOK_EVERY_S: Final = 1.5
 """Longer than the daemon takes from one checkpoint to the next."""
 
-QUICK_BYTES: Final = 64 * 1024
+QUICK_BYTES: Final = BLOCK_BYTES
+"""Looked at from both ends of a file where not every line is; reading goes by whole blocks."""
+
 HEAD_BYTES: Final = 80
 """Shown of an unexplained line."""
 
@@ -52,10 +54,7 @@ class _Survey(msgspec.Struct, frozen=True):
 
 
 class Audit:
-    """Compares files with a store.
-
-    `quick_bytes`: as much is looked at from both ends of a file where not every line is.
-    """
+    """Compares files with a store."""
 
     def __init__(
         self,
@@ -66,7 +65,6 @@ class Audit:
         reader: Reader,
         *,
         sleep: Callable[[float], None],
-        quick_bytes: int = QUICK_BYTES,
     ) -> None:
         self._state_dir = state_dir
         self._discovery = discovery
@@ -75,7 +73,6 @@ class Audit:
         self._store = store
         self._reader = reader
         self._sleep = sleep
-        self._quick_bytes = quick_bytes
 
     def verify(self, *, is_deep: bool, progress: Callable[[int, int], None]) -> Report:
         """Look at every file, and again at those where something is unexplained.
@@ -157,30 +154,37 @@ class Audit:
         acknowledged = stream.acknowledged
         report.fingerprint, report.acknowledged = f"{stream.fingerprint:016x}", acknowledged.offset
         lost = survey.lost.get(stream.fingerprint, LostRanges())
-        known = Known(acknowledged.offset, file.begun_at, survey.letters, lost)
+        known = Known(acknowledged.offset, self._rules.start_at_end, survey.letters, lost)
         lines = LineReader(stream.context, stream.first_line, tail)
         judge = _Judge(self._store, self._reader, known, report, tail)
         for piece in lines.whole() if is_deep else self._ends(lines, acknowledged, report):
             judge.take(piece)
         report.has_changed = lines.has_changed
         report.trouble = tail.trouble
-        report.pending_bytes = max(lines.end - acknowledged.offset, 0) and lines.pending_bytes
-        report.waiting_bytes = file.lag if tail.is_packed else max(tail.facts().size - acknowledged.offset, 0)
+        report.pending_bytes = lines.pending_bytes if lines.end >= acknowledged.offset else 0
+        report.waiting_bytes = _waiting(file, tail, acknowledged.offset, lines.end if is_deep else None)
 
     def _ends(self, lines: LineReader, acknowledged: Cursor, report: FileReport) -> Iterator[Piece]:
         """What is looked at without --deep: the file's first lines and the last acknowledged ones."""
         end = acknowledged.offset
-        yield from lines.until(min(self._quick_bytes, end))
+        yield from lines.until(min(1, end))  # one block
         gap = end - lines.end
         if gap <= 0:
             return
-        if gap <= self._quick_bytes:
+        if gap <= QUICK_BYTES:
             yield from lines.until(end)
             return
-        last = None if lines.is_packed else lines.last_lines(acknowledged, self._quick_bytes)
+        last = None if lines.is_packed else lines.last_lines(acknowledged, QUICK_BYTES)
         if last is not None:
             yield last
         report.not_checked_bytes = gap - (end - last.offset if last else 0)
+
+
+def _waiting(file: File, tail: Tail, acknowledged: int, read_to: int | None) -> int:
+    """Bytes that are not acknowledged; of a packed file only a reading to its end knows how many."""
+    if not tail.is_packed:
+        return max(tail.facts().size - acknowledged, 0)
+    return file.lag if read_to is None else max(read_to - acknowledged, 0)
 
 
 class _Judge:
@@ -192,6 +196,7 @@ class _Judge:
         self._known = known
         self._report = report
         self._tail = tail
+        self._is_first_part = True
         self._last_stored: Record | None = None
         self._stored_to: int | None = None
 
@@ -203,9 +208,9 @@ class _Judge:
             self._judge(piece, found, holding)
 
     def _judge(self, piece: Piece, found: Found, holding: Holding) -> None:
-        holding = self._in_a_span(found, holding)
-        verdict = verdict_of(found.record.offset, found.record.hash, holding, self._known)
-        rest = self._rest(piece, found) if verdict is Verdict.STORED else None
+        verdict = self._verdict(found, holding)
+        self._is_first_part &= verdict not in FOUND_SOMEWHERE
+        rest = self._rest(piece, found.record) if verdict is Verdict.STORED else None
         self._report.count(verdict, found.lines - (rest.lines if rest else 0))
         if verdict is Verdict.UNEXPLAINED:
             head = self._tail.read(found.record.offset, min(HEAD_BYTES, found.record.length))
@@ -213,21 +218,28 @@ class _Judge:
         if rest is not None:
             self.take(rest)
 
-    def _rest(self, piece: Piece, found: Found) -> Piece | None:
-        """The lines of a folded record that the store's one does not span: they came later, as another record."""
-        self._last_stored, self._stored_to = found.record, None
-        if not found.record.flags & Flag.FOLDED:
-            return None
-        return piece.rest_of(found.record, self._end_in_store())
-
-    def _in_a_span(self, found: Found, holding: Holding) -> Holding:
-        """A line of text that the store does not know by itself may stand within the record before it."""
+    def _verdict(self, found: Found, holding: Holding) -> Verdict:
         if found.is_refused and holding is Holding.EXPIRED:
-            holding = Holding.ABSENT
-        if holding is not Holding.ABSENT or found.record.own_us or self._last_stored is None:
-            return holding
-        is_within = found.record.offset + found.record.length <= self._end_in_store()
-        return Holding.STORED if is_within else holding
+            holding = Holding.ABSENT  # what the prune log says of it is said of a stand-in
+        if holding is Holding.ABSENT and self._is_in_a_span(found.record):
+            holding = Holding.STORED
+        return verdict_of(
+            found.record.offset, found.record.hash, holding, self._known, is_first_part=self._is_first_part
+        )
+
+    def _rest(self, piece: Piece, record: Record) -> Piece | None:
+        """The lines of a folded record that the store's one does not span: they came later, as another record."""
+        if not self._is_in_a_span(record):
+            self._last_stored, self._stored_to = record, None
+        if not record.flags & Flag.FOLDED:
+            return None
+        return piece.rest_of(record, self._end_in_store())
+
+    def _is_in_a_span(self, record: Record) -> bool:
+        """A line of text that the store does not know by itself may stand within the record before it."""
+        if record.own_us or self._last_stored is None:
+            return False
+        return record.offset + record.length <= self._end_in_store()
 
     def _end_in_store(self) -> int:
         """Where the span of the last stored record ends in the store."""

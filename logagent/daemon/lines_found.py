@@ -44,7 +44,7 @@ class Piece(msgspec.Struct, frozen=True):
         """Lines that should be somewhere."""
         return sum(found.lines for found in self.found)
 
-    def rest_of(self, record: Record, stored_to: int) -> "Piece | None":
+    def rest_of(self, record: Record, stored_to: int) -> Piece | None:
         """The lines of a folded record from the byte `stored_to` on, as the record that goes on with it."""
         end = record.offset + record.length
         if stored_to >= end:
@@ -103,7 +103,7 @@ class LineReader:
 
     @property
     def pending_bytes(self) -> int:
-        return self._stream.pending_bytes
+        return self._stream.pending_bytes if self._stream.is_exhausted else 0
 
     def whole(self) -> Iterator[Piece]:
         """Everything that was there when this began, an unterminated last line included."""
@@ -126,9 +126,9 @@ class LineReader:
                 return
             if piece is not None:
                 yield self._read(piece, is_final=is_final)
-            if stream.is_held:
+            is_final = stream.is_held  # nothing follows it now: take the open record as it is
+            if is_final:
                 stream.look_again()
-                is_final = True
             elif stream.is_exhausted:
                 return
 
