@@ -194,3 +194,32 @@ def test_a_file_whose_last_name_goes_while_a_link_stays_is_not_deleted(rig: Rig)
         file.write(natives("a", 3, 3))
     rig.rest(90)
     assert rig.counted() == expected("a", 6)
+
+
+def test_a_file_that_is_there_without_a_whole_line_is_never_called_lost(rig: Rig) -> None:
+    rig.write("a.jsonl", native("half")[:30])
+    for _ in range(3):
+        rig.start()
+        rig.rest(60)
+        rig.stop()
+    assert rig.losses() == []
+    rig.write("a.jsonl", native("half")[30:])
+    rig.start()
+    rig.settle()
+    assert rig.counted() == Counter(["half"])
+
+
+def test_a_file_that_is_there_and_cannot_be_looked_into_yet_is_never_called_lost(rig: Rig) -> None:
+    """After a restart in an outage nothing is identified before the store is back; its entry waits for that."""
+    rig.write("a.jsonl", natives("a", 0, 5))
+    rig.start()
+    rig.take_store_away()
+    rig.settle()
+    rig.stop()
+    rig.start()
+    rig.take_store_away()
+    rig.rest(300)
+    rig.bring_store_back()
+    rig.rest(60)
+    assert rig.counted() == expected("a", 5)
+    assert rig.losses() == []
