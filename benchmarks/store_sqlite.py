@@ -4,7 +4,8 @@
 
 The floor is the standard library with default pragmas: `executemany` of the same rows into one table with the same
 unique index, and `executemany` of the messages into FTS5. It tells no duplicates, interns nothing, counts nothing.
-Prints medians in microseconds of processor time per event (a neighbour on the machine does not count) and their ratio; with `--questions` milliseconds per question, too.
+Prints medians in microseconds of processor time per event (so that neighbours on the machine do not count) and
+their ratio; with `--questions` milliseconds per question, too.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import random
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from statistics import median
 from time import perf_counter, process_time
 
@@ -33,11 +34,12 @@ VERBS = ("loaded", "rows", "read", "sent", "user", "request", "done", "error", "
 LEVELS = (("INFO", 20), ("INFO", 20), ("DEBUG", 10))
 
 
-def batches(count: int) -> list[list[Record]]:
+def batches(count: int) -> Iterator[list[Record]]:
     """Batches as the daemon makes them of eight scripts that log at once."""
     rnd = random.Random(1)
     origins = [Origin("box", f"/srv/logs/{n}.jsonl", rnd.getrandbits(64)) for n in range(8)]
-    return [[_event(rnd, origins, k * BATCH_EVENTS + n) for n in range(BATCH_EVENTS)] for k in range(count)]
+    for k in range(count):
+        yield [_event(rnd, origins, k * BATCH_EVENTS + n) for n in range(BATCH_EVENTS)]
 
 
 def _event(rnd: random.Random, origins: list[Origin], number: int) -> Record:

@@ -105,8 +105,9 @@ class Store(Protocol):
         """Store what is not there yet, atomically for the embedded store; durable against our crash on return.
 
         Raises:
-            RecordRejected: the store refuses a record; nothing of the batch is stored (embedded), or anything but
-                it may be (ArangoDB): append the rest again.
+            RecordRejected: the store refuses a record (a number over 64 bits, a text too large, an `own_us` that is
+                neither 0 nor `ts_us`); nothing of the batch is stored (embedded), or anything but it may be
+                (ArangoDB): append the rest again.
         """
         ...
 
@@ -133,7 +134,9 @@ class Store(Protocol):
     def prune(self, criteria: PruneCriteria, *, limit: int = 5_000, dry_run: bool = False) -> PruneResult:
         """Delete at most `limit` matching log events, and remember the criteria in the prune log first.
 
-        Call again until `deleted` is 0. The prune log makes `append` count what it matches as expired. Runs,
+        Call again until `deleted` is 0. The prune log makes `append` count what it matches as expired: all of a
+        pruned run; with a cut-off, what is older, by its event time alone where its place in the file was stored
+        before (it is read again, so it is ingested anew); of levels alone, only what was stored before. Runs,
         learnings and other folded lines stay. A dry run counts all that match and changes nothing.
         """
         ...
@@ -219,7 +222,10 @@ class TallyBy(StrEnum):
 
 
 class Tally(msgspec.Struct, frozen=True):
-    """How many events have that value; "" where they have none. `first_us`, `last_us`: their first and last."""
+    """How many events have that value; "" where they have none. `first_us`, `last_us`: their first and last.
+
+    Once some of them were pruned, first and last may still be those of the pruned.
+    """
 
     value: str
     count: int

@@ -45,7 +45,8 @@ class Compare(msgspec.Struct, frozen=True):
     """One field against one value.
 
     LEVEL compares by number (`value` is a level number). SCRIPT, RUN, FUNCTION, FILE, TAG, HOST compare whole
-    strings, FILE also by trailing path parts (`src/db.py` matches `/srv/app/src/db.py`). Only =, != for strings.
+    strings, HOST the line's own, else the daemon's, FILE also by trailing path parts (`src/db.py` matches
+    `/srv/app/src/db.py`). Only =, != for strings.
     """
 
     field: Field

@@ -14,7 +14,12 @@ from logagent.formats.record import Record
 
 run_lines = st.lists(
     st.one_of(
-        st.builds(run_start, st.integers(0, 9), argv=st.tuples(st.text(max_size=3)), script_name=st.sampled_from(["", "etl"])),
+        st.builds(
+            run_start,
+            st.integers(0, 9),
+            argv=st.tuples(st.text(max_size=3)),
+            script_name=st.sampled_from(["", "etl"]),
+        ),
         st.builds(
             run_end,
             st.integers(0, 9),
@@ -25,7 +30,7 @@ run_lines = st.lists(
     ),
     max_size=6,
     unique_by=lambda r: r.key,
-)  # fmt: skip
+)
 learning_lines = st.lists(
     st.one_of(
         st.builds(learning, st.integers(0, 9), confidence=st.floats(0, 1)),

@@ -117,7 +117,8 @@ class Intake:
             last_id, ts_us, offset, own, record.hash - HASH_BIAS, length,
             self._names.origins.get(origin) or self._names.origin(origin),
             group.run, group.site, group.process, group.level,
-            record.time_source, record.flags, record.ingested_us, timestamp and storable(timestamp), message, extra_data,
+            record.time_source, record.flags, record.ingested_us,
+            timestamp and storable(timestamp), message, extra_data,
             tags_column(line.tags) if line.tags else None, line.exception, odd,
         ))  # fmt: skip
 

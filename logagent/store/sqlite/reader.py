@@ -63,8 +63,8 @@ class SqliteReader:
 
     @property
     def url(self) -> str:
-        """`sqlite://` and the path."""
-        return f"sqlite://{self._path}"
+        """`sqlite://` and the path; opens the same file again."""
+        return "sqlite://" + self._path.replace("%", "%25")
 
     def identity(self) -> StoreIdentity:
         """Which store this is."""

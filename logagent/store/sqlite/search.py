@@ -11,7 +11,8 @@ import apsw
 from logagent.store.sqlite.plan import MAX_MATCHES, Plan
 from logagent.store.sqlite.schema import ZONE_ROWS
 
-_FIRST_TRY: Final = 500
+_TRIES: Final = (500, 5_000)
+"""So many matches are looked at first: most pages need no more."""
 _CHUNK: Final = 256
 _ORDER: Final = {True: "ORDER BY e.ts_us DESC, e.offset DESC, e.own DESC, e.key_hash DESC",
                  False: "ORDER BY e.ts_us, e.offset, e.own, e.key_hash"}  # fmt: skip
@@ -39,14 +40,15 @@ def matched(db: apsw.Connection, plan: Plan, limit: int) -> tuple[list[int], str
     zones = _zones(db, plan)
     if not zones:
         return [], None
-    ids = _matches(db, plan, zones, _FIRST_TRY + 1)
-    found = _in_order(db, plan, ids, zones, limit)
-    if len(ids) <= _FIRST_TRY:
-        return [place[-1] for place in found], None
-    if len(found) == limit:
-        more = _within_reach(db, plan, found[-1][0], ids[-1], zones)
-        if len(more) <= MAX_MATCHES:
-            return [place[-1] for place in _in_order(db, plan, [*{*ids, *more}], zones, limit)], None
+    for most in _TRIES:
+        ids = _matches(db, plan, zones, most + 1)
+        found = _in_order(db, plan, ids, zones, limit)
+        if len(ids) <= most:
+            return [place[-1] for place in found], None
+        if len(found) == limit:
+            more = _within_reach(db, plan, found[-1][0], ids[-1], zones)
+            if len(more) <= MAX_MATCHES:
+                return [place[-1] for place in _in_order(db, plan, [*{*ids, *more}], zones, limit)], None
     return _among_the_first(db, plan, zones, limit)
 
 

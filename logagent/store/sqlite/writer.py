@@ -53,8 +53,8 @@ class SqliteStore:
 
     @property
     def url(self) -> str:
-        """`sqlite://` and the path."""
-        return f"sqlite://{self._path}"
+        """`sqlite://` and the path; opens the same file again."""
+        return "sqlite://" + self._path.replace("%", "%25")
 
     def prepare(self) -> StoreIdentity:
         """Open the file that is at the path now, make or migrate its schema."""
