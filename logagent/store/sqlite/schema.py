@@ -108,7 +108,7 @@ CREATE TABLE prune_log (
 # Filled by INSERT ... SELECT over a batch's ids, never by a trigger (measured: 3.8 times the whole write). The
 # second column makes `word AND level` and `word in run` searches of the index alone; its bm25 weight is 0. Its third
 # token, the first 16 bits of the hash, finds shown ids: 7 % of the write, where a tree of random hashes would slow
-# down as it grows and a walk over the unique index takes 50 ms per million events.
+# down as it grows and a walk over the unique index takes 40 ms per million events.
 # crisismerge 64 instead of 16: no stall of seconds near 2.5 M rows.
 _SEARCH: Final = f"""
 CREATE VIEW events_searched AS
