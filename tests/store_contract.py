@@ -33,6 +33,7 @@ from logagent.formats.key import hash_range
 from logagent.formats.record import Flag, Origin, Record, Resolution
 from logagent.formats.times import utc_text
 from logagent.store import open_reader, open_store
+from logagent.store.derived import Memory, Relation, Vector
 from logagent.store.protocol import Batch, Holding, PruneCriteria, Reader, Receipt, Store, TallyBy
 from logagent.store.selection import (
     And,
@@ -613,3 +614,82 @@ def test_a_free_query_cannot_write(reader: Reader) -> None:
     """Whatever it says."""
     with pytest.raises((NotPermitted, BadQuery)):
         reader.free_query("DELETE FROM log_events")
+
+
+# What is derived
+
+
+def relation(start: Record, end: str, kind: str = "RETRY_OF", confidence: float = 0.8) -> Relation:
+    return Relation(start.key, end, kind, confidence, "rules-1", "said as a retry")
+
+
+def test_relations_are_kept_once_and_found_from_both_ends(store: Store, reader: Reader) -> None:
+    """Saved again they are renewed, not doubled; one may lead to a learning."""
+    first, second, third = (event(number) for number in (1, 2, 3))
+    append(store, first, second, third)
+    edges = [relation(second, first.key), relation(third, first.key), relation(third, "lrn_\ud800", "LEARNED_FROM")]
+    assert (store.save_relations(edges), store.save_relations(edges)) == (3, 0)
+    assert list(reader.relations([first.key])) == edges[:2]
+    assert set(reader.relations([third.key, "lrn_\ud800"])) == set(edges[1:])
+    assert list(reader.relations([third.key, first.key], 1)) == edges[:1]
+    assert list(reader.relations(["nobody"])) == list(reader.relations([])) == []
+    renewed = relation(second, first.key, confidence=0.9)
+    assert store.save_relations([renewed]) == 0
+    assert reader.relations([second.key]) == [renewed]
+
+
+def test_pruning_an_event_takes_its_relations_and_its_vector_along(store: Store, reader: Reader) -> None:
+    """Whichever end it is; those of the others stay."""
+    gone, first, second = event(1, execution_id="run-b"), event(2), event(3, own=False)
+    append(store, gone, first, second)
+    kept = relation(second, first.key)
+    store.save_relations([kept, relation(first, gone.key), relation(gone, second.key)])
+    store.save_vectors([Vector(each.key, "m", (1.0, 0.0)) for each in (gone, first)])
+    store.prune(PruneCriteria(execution_ids=("run-b",)))
+    assert list(reader.relations([gone.key, first.key, second.key])) == [kept]
+    assert reader.vector_models() == {"m": 1}
+
+
+def test_the_nearest_vectors_come_first_within_the_selection(store: Store, reader: Reader) -> None:
+    """By cosine, of that model and length alone; the later event first where they are equal."""
+    points = {1: (1.0, 0.0), 2: (2.0, 2.0), 3: (0.0, 3.0), 4: (1.0, 1.0), 5: (-1.0, 0.0)}
+    events = {number: event(number, "odd" if number % 2 else "even", level="INFO") for number in points}
+    append(store, *events.values(), event(6))
+    assert store.save_vectors([Vector(events[n].key, "m", point) for n, point in points.items()]) == 5
+    page = reader.nearest(Selection(), Vector("", "m", (5.0, 0.0)), 4)
+    assert [r.offset // 100 for r in page.records] == [1, 4, 2, 3] and page.has_more
+    assert page.scores == pytest.approx([1.0, 0.5**0.5, 0.5**0.5, 0.0], abs=1e-6)
+    odd = reader.nearest(Selection(where=TextMatch("odd"), since_us=START_US + 2_000_000), Vector("", "m", (1, 0)), 9)
+    assert [r.offset // 100 for r in odd.records] == [3, 5] and not odd.has_more
+    assert reader.nearest(Selection(), Vector("", "other", (1.0, 0.0)), 9).records == []
+    assert reader.nearest(Selection(), Vector("", "m", (1.0, 0.0, 0.0)), 9).records == []
+
+
+def test_what_has_no_vector_by_a_model_is_known(store: Store, reader: Reader) -> None:
+    """The last stored first; a vector by another model does not count, and is replaced."""
+    first, second = event(1), event(2, level="ERROR")
+    append(store, first, second)
+    assert store.save_vectors([Vector(second.key, "old", (1.0,)), Vector(event(9).key, "old", (1.0,))]) == 1
+    assert list(reader.without_vector(Selection(), "new", 10)) == [second, first]
+    assert list(reader.without_vector(Selection(), "old", 10)) == [first]
+    assert list(reader.without_vector(Selection(where=Compare(Field.LEVEL, ">=", 40)), "new", 10)) == [second]
+    store.save_vectors([Vector(second.key, "new", (1.0,))])
+    assert reader.vector_models() == {"new": 1}
+
+
+def test_memories_are_replaced_by_id_and_come_newest_first(store: Store, reader: Reader) -> None:
+    """What was there keeps its time."""
+    run = Memory("mem_1", "execution", "etl failed \ud800", msgspec.Raw(b'{"a":1}'), 5)
+    note = Memory("mem_2", "note", "keep workers low", created_us=7)
+    assert (store.save_memories([run, note]), store.save_memories([note])) == (2, 0)
+    assert list(reader.memories()) == [note, run]
+    assert list(reader.memories("execution")) == [run] and list(reader.memories(limit=1)) == [note]
+    store.save_memories([msgspec.structs.replace(run, content="etl passed", created_us=9)])
+    assert list(reader.memories("execution")) == [msgspec.structs.replace(run, content="etl passed")]
+
+
+def test_an_interrupt_without_a_question_stops_nothing(store: Store, reader: Reader) -> None:
+    """The next question is answered as ever."""
+    append(store, event(1))
+    reader.interrupt()
+    assert len(all_of(reader)) == 1

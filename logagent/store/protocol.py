@@ -15,6 +15,7 @@ import msgspec
 
 from logagent.formats.fold import LearningFold, Run
 from logagent.formats.record import Record
+from logagent.store.derived import Memory, Relation, Vector
 from logagent.store.selection import RunSelection, Selection
 
 
@@ -139,6 +140,24 @@ class Store(Protocol):
         before (it is read again, so it is ingested anew); of levels alone, only what was stored before. Runs,
         learnings and other folded lines stay. A dry run counts all that match and changes nothing.
         """
+        ...
+
+    def save_relations(self, relations: Sequence[Relation]) -> int:
+        """Keep relations; how many are new. One that is there takes the new confidence, method and rationale.
+
+        Pruning an event takes its relations along.
+        """
+        ...
+
+    def save_vectors(self, vectors: Sequence[Vector]) -> int:
+        """Keep vectors of stored events, one per event, the latest; how many, less those whose event is not there.
+
+        Pruning an event takes its vector along.
+        """
+        ...
+
+    def save_memories(self, memories: Sequence[Memory]) -> int:
+        """Keep memories; how many are new. A memory that is there is replaced, but for its `created_us`."""
         ...
 
     def ping(self) -> None:
@@ -326,6 +345,33 @@ class Reader(Protocol):
         """Learnings, newest first, of one run or of all."""
         ...
 
+    def relations(self, ids: Sequence[str], limit: int = 1_000) -> Sequence[Relation]:
+        """Saved relations from or to any of those event keys and learning ids, by (from, to, relationship)."""
+        ...
+
+    def vector_models(self) -> Mapping[str, int]:
+        """Models that vectors were made with, and how many there are of each."""
+        ...
+
+    def without_vector(self, selection: Selection, model: str, limit: int) -> Sequence[Record]:
+        """Up to `limit` log events of the selection that have no vector by that model, the last stored first.
+
+        Direction and `after` do not matter.
+        """
+        ...
+
+    def nearest(self, selection: Selection, vector: Vector, limit: int) -> EventPage:
+        """The events of the selection whose vectors, of the same model, point most nearly where `vector` does.
+
+        `scores` are cosines, newest first on ties; `vector.key` does not matter. Compared within the 20,000 last
+        stored; `note` says so where that cut. Vectors of another length match nothing. `selection.after` is not used.
+        """
+        ...
+
+    def memories(self, memory_type: str | None = None, limit: int = 100) -> Sequence[Memory]:
+        """Memories, newest first (by `created_us`, then id), of one type or of all."""
+        ...
+
     def export(self, selection: Selection) -> Iterator[Record]:
         """Records of every kind in the selection's order, streamed; `where` applies to log events.
 
@@ -348,6 +394,10 @@ class Reader(Protocol):
             NotPermitted: it would write, attach, load or read files.
             QueryTimeout: `timeout_s` came first; `partial` has the rows until then.
         """
+        ...
+
+    def interrupt(self) -> None:
+        """Called from another thread: the question under way ends soon, as a `QueryTimeout`. Without one, nothing."""
         ...
 
     def close(self) -> None:

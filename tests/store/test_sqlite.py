@@ -30,6 +30,7 @@ from logagent.errors import (
 )
 from logagent.formats.record import Record
 from logagent.store import open_reader, open_store
+from logagent.store.derived import Memory
 from logagent.store.protocol import Batch, PruneCriteria, Reader, Store
 from logagent.store.selection import Direction, Selection, TextMatch
 
@@ -492,3 +493,36 @@ def test_every_error_of_a_store_is_one_of_ours(store: Store, path: Path) -> None
     for call in (store.ping, lambda: store.mark(1), lambda: store.stored_end(1), lambda: store.open_runs("x")):
         with pytest.raises(StoreError):
             call()
+
+
+def made_older(path: Path) -> None:
+    """The file as the first version left it."""
+    db = apsw.Connection(str(path))
+    for table in ("log_causality", "log_embeddings", "agent_memories"):
+        db.execute(f"DROP TABLE {table}")
+    db.pragma("user_version", 1)
+    db.close()
+
+
+def test_an_older_file_is_read_as_it_is_and_brought_up_to_date_by_prepare(store: Store, path: Path) -> None:
+    """What newer versions add is empty until then."""
+    store.close()
+    made_older(path)
+    older = open_reader(store.url)
+    assert len(older.events(Selection(), 5).records) == 1
+    assert older.relations(["x"]) == [] and older.memories() == [] and older.vector_models() == {}
+    store.prepare()
+    assert store.save_memories([Memory("m", "note", "text")]) == 1
+    assert len(older.memories()) == 1
+    older.close()
+
+
+def test_a_question_can_be_interrupted_from_another_thread(reader: Reader) -> None:
+    """It ends as a time-out, long before its own."""
+    endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(reader.free_query, endless, timeout_s=200.0)
+        while not asked.done():
+            reader.interrupt()
+        with pytest.raises(QueryTimeout):
+            asked.result()

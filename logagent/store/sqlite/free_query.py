@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import apsw
@@ -28,12 +28,19 @@ _STEPS: Final = 2_000
 
 
 def free_query(
-    path: str, text: str, params: Sequence[Any] | Mapping[str, Any], *, max_rows: int, timeout_s: float
+    path: str,
+    text: str,
+    params: Sequence[Any] | Mapping[str, Any],
+    *,
+    max_rows: int,
+    timeout_s: float,
+    is_stopped: Callable[[], bool] = lambda: False,
 ) -> Rows:
-    """Run one statement; see `Reader.free_query`."""
+    """Run one statement; see `Reader.free_query`. `is_stopped` is asked now and then whether to give up."""
     db = open_for_reading(path)
     try:
-        _fence(db, time.monotonic() + timeout_s)
+        deadline = time.monotonic() + timeout_s
+        _fence(db, lambda: time.monotonic() > deadline or is_stopped())
         return _answer(db, text, params, max_rows, timeout_s)
     except apsw.Error as error:
         raise _translated(error, path) from error
@@ -41,10 +48,10 @@ def free_query(
         close_quietly(db)
 
 
-def _fence(db: apsw.Connection, deadline: float) -> None:
+def _fence(db: apsw.Connection, is_over: Callable[[], bool]) -> None:
     for limit, value in _LIMITS.items():
         db.limit(limit, value)
-    db.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
+    db.set_progress_handler(is_over, _STEPS)
     db.authorizer = _authorize
 
 

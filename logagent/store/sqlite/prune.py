@@ -13,7 +13,7 @@ from logagent.store.protocol import PruneCriteria, PruneResult
 from logagent.store.sqlite.connection import fetched
 from logagent.store.sqlite.intake import HOUR_US
 from logagent.store.sqlite.names import HASH_BIAS
-from logagent.store.sqlite.schema import whole_periods
+from logagent.store.sqlite.schema import KEY, whole_periods
 from logagent.store.sqlite.text import original, storable
 
 _CHOSEN: Final = "temp.chosen"
@@ -148,6 +148,12 @@ _DELETE: Final = (
     "DELETE FROM level_hours WHERE count = 0",
     "DELETE FROM events_fts WHERE rowid IN temp.chosen",
     "DELETE FROM event_embeddings WHERE event_id IN temp.chosen",
+    "DELETE FROM log_embeddings WHERE event_id IN temp.chosen",
+    *(
+        f"DELETE FROM log_causality WHERE {end} IN (SELECT {KEY} FROM events e WHERE e.id IN temp.chosen)"
+        " AND EXISTS (SELECT 1 FROM log_causality)"
+        for end in ("from_log", "to_log")
+    ),
     "DELETE FROM events WHERE id IN temp.chosen",
     "DELETE FROM temp.chosen",
     "PRAGMA incremental_vacuum(500)",

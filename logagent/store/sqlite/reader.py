@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 import apsw
 import msgspec
 
-from logagent.errors import BadQuery, StoreTooNew, StoreUnavailable
+from logagent.errors import BadQuery, QueryTimeout, StoreTooNew, StoreUnavailable
 from logagent.formats.fold import LearningFold
-from logagent.formats.key import parse_key
 from logagent.formats.record import Record
+from logagent.store.derived import Memory, Relation, Vector
 from logagent.store.protocol import (
     Arrivals,
     EventPage,
@@ -27,7 +28,7 @@ from logagent.store.protocol import (
     Total,
 )
 from logagent.store.selection import Direction, RunSelection, Selection
-from logagent.store.sqlite import counting, search
+from logagent.store.sqlite import counting, derived, search
 from logagent.store.sqlite import runs as run_rows
 from logagent.store.sqlite.conditions import register_functions
 from logagent.store.sqlite.connection import (
@@ -50,6 +51,9 @@ from logagent.store.sqlite.tokens import Words
 
 _BY_IDS: Final = f"SELECT {SELECTED} FROM json_each(?) j CROSS JOIN events e ON e.id = j.value {JOINED} ORDER BY j.key"
 _T = TypeVar("_T")
+_STEPS: Final = 20_000
+"""SQLite's own instructions between two looks at whether to go on."""
+_FIRST_WITH_DERIVED: Final = 2
 
 
 class SqliteReader:
@@ -59,6 +63,7 @@ class SqliteReader:
         self._path = path
         self._db: apsw.Connection | None = None
         self._seen: tuple[Any, ...] = ()
+        self._is_interrupted = False
         self._connection()
 
     @property
@@ -101,16 +106,7 @@ class SqliteReader:
 
     def event(self, key: str) -> Record | None:
         """The log event with that key."""
-        parts = parse_key(key)
-        if parts is None:
-            return None
-        place = (parts.own_us, parts.offset, parts.hash - HASH_BIAS)
-        where = "ts_us = ? AND offset = ? AND own = 1 AND key_hash = ?"
-        if not parts.own_us:
-            place, where = place[1:], "own = 0 AND offset = ? AND key_hash = ?"  # type: ignore[assignment]
-        found = self._ask(
-            lambda db: _by_ids(db, [row[0] for row in db.execute(f"SELECT id FROM events WHERE {where}", place)])
-        )
+        found = self._ask(lambda db: _by_ids(db, [number for number in [derived.event_id(db, key)] if number]))
         return found[0] if found else None
 
     def around(self, record: Record, before: int, after: int) -> list[Record]:
@@ -139,6 +135,26 @@ class SqliteReader:
         text = f"SELECT document FROM learnings {where} ORDER BY ts_us DESC, learning_id DESC LIMIT ?"
         return self._ask(lambda db: [learning_of(row[0]) for row in db.execute(text, (*values, limit))])
 
+    def relations(self, ids: Sequence[str], limit: int = 1_000) -> Sequence[Relation]:
+        """Saved edges from or to any of those."""
+        return self._ask_derived(lambda db: derived.relations(db, ids, limit), [])
+
+    def vector_models(self) -> Mapping[str, int]:
+        """Models with how many vectors each has."""
+        return self._ask_derived(derived.vector_models, {})
+
+    def without_vector(self, selection: Selection, model: str, limit: int) -> Sequence[Record]:
+        """Events that the model has not seen."""
+        return self._ask_derived(lambda db: _without_vector(db, selection, model, limit), [])
+
+    def nearest(self, selection: Selection, vector: Vector, limit: int) -> EventPage:
+        """Events by cosine."""
+        return self._ask_derived(lambda db: _nearest(db, selection, vector, limit), EventPage((), False, scores=()))
+
+    def memories(self, memory_type: str | None = None, limit: int = 100) -> Sequence[Memory]:
+        """Memories, newest first."""
+        return self._ask_derived(lambda db: derived.memories(db, memory_type, limit), [])
+
     def export(self, selection: Selection) -> Iterator[Record]:
         """Records of every kind, page by page, each page a read of its own."""
         return exported(self._ask, selection)
@@ -153,7 +169,18 @@ class SqliteReader:
     ) -> Rows:
         """One read-only SQL statement, on a connection of its own."""
         self._connection()
-        return free_query(self._path, text, params, max_rows=max_rows, timeout_s=timeout_s)
+        self._is_interrupted = False
+        return free_query(
+            self._path, text, params, max_rows=max_rows, timeout_s=timeout_s, is_stopped=lambda: self._is_interrupted
+        )
+
+    def interrupt(self) -> None:
+        """Stop the statement that runs, and those of its question that follow."""
+        self._is_interrupted = True
+        db = self._db
+        if db is not None:
+            with suppress(apsw.Error):  # closed meanwhile: nothing is under way
+                db.interrupt()
 
     def close(self) -> None:
         """Close the file."""
@@ -167,11 +194,14 @@ class SqliteReader:
         A connection that was opened while nobody wrote reads the bare file (see `open_for_reading`): if a writer
         came meanwhile, what it read may be torn, so it asks again.
         """
+        self._is_interrupted = False
         for _ in range(2):
             db = self._connection()
             try:
                 with translated(self._path):
                     answer = _in_snapshot(db, question)
+            except QueryTimeout:
+                raise
             except Exception:
                 if self._is_current():
                     raise
@@ -180,6 +210,10 @@ class SqliteReader:
                 return answer
         with translated(self._path):
             return _in_snapshot(self._connection(), question)
+
+    def _ask_derived(self, question: Callable[[apsw.Connection], _T], without: _T) -> _T:
+        """A file that no newer daemon has opened yet has nothing derived."""
+        return self._ask(lambda db: question(db) if db.pragma("user_version") >= _FIRST_WITH_DERIVED else without)
 
     def _connection(self) -> apsw.Connection:
         if self._db is not None and not self._is_current():
@@ -190,6 +224,7 @@ class SqliteReader:
             with translated(self._path):
                 self._check_version(self._db)
                 register_functions(self._db)
+                self._db.set_progress_handler(lambda: self._is_interrupted, _STEPS)
         return self._db
 
     def _is_current(self) -> bool:
@@ -207,7 +242,7 @@ class SqliteReader:
 
     def _check_version(self, db: apsw.Connection) -> None:
         version = db.pragma("user_version")
-        if version == VERSION:
+        if 1 <= version <= VERSION:  # newer versions only add
             return
         self.close()
         if version > VERSION:
@@ -219,6 +254,8 @@ def _in_snapshot(db: apsw.Connection, question: Callable[[apsw.Connection], _T])
     db.execute("BEGIN")
     try:
         return question(db)
+    except apsw.InterruptError as error:
+        raise QueryTimeout("the question was interrupted") from error
     finally:
         if db.in_transaction:
             db.execute("ROLLBACK")
@@ -274,3 +311,16 @@ def _events_by_hash(db: apsw.Connection, low: int, high: int, limit: int) -> lis
         (f"marks : ({marks})", low - HASH_BIAS, high - HASH_BIAS, limit),
     )
     return _by_ids(db, [row[0] for row in rows])
+
+
+def _without_vector(db: apsw.Connection, selection: Selection, model: str, limit: int) -> list[Record]:
+    plan = plan_of(db, Words(db), _newest_first(selection))
+    return [] if plan.is_empty or limit <= 0 else _by_ids(db, derived.without_vector(db, plan, model, limit))
+
+
+def _nearest(db: apsw.Connection, selection: Selection, vector: Vector, limit: int) -> EventPage:
+    plan = plan_of(db, Words(db), _newest_first(selection))
+    if plan.is_empty or limit <= 0:
+        return EventPage((), False, scores=())
+    found, has_more, note = derived.nearest(db, plan, vector, limit)
+    return EventPage(_by_ids(db, [number for number, _ in found]), has_more, [score for _, score in found], note)

@@ -9,7 +9,7 @@ import apsw
 
 from logagent.errors import StoreCorrupt, StoreTooNew
 
-VERSION: Final = 1
+VERSION: Final = 2
 APPLICATION_ID: Final = 0x6C6F6761
 """`loga`, in the file's header: tells our file from any other database."""
 
@@ -143,9 +143,12 @@ def _unsigned_hex(column: str) -> str:
     )
 
 
+KEY: Final = f"printf('%014x-%012x-', e.ts_us * e.own, e.offset) || {_unsigned_hex('e.key_hash')}"
+"""SQL for the key of an event `e`."""
+
 _VIEWS: Final = f"""
 CREATE VIEW log_events AS SELECT
-    printf('%014x-%012x-', e.ts_us * e.own, e.offset) || {_unsigned_hex("e.key_hash")} AS key,
+    {KEY} AS key,
     {_utc("e.ts_us")} AS timestamp, e.ts_us AS ts_us, r.execution_id AS execution_id, s.script AS script_name,
     p.pid AS pid, p.hostname AS hostname, l.name AS level, l.level_no AS level_no,
     e.message || coalesce(e.odd ->> '$.rest', '') AS message,
@@ -177,6 +180,25 @@ CREATE VIEW level_counts AS SELECT
 FROM level_hours h JOIN levels l ON l.id = h.level_id;
 """
 
+# Named as the documents are, since free SQL asks them as they stand.
+_DERIVED: Final = """
+CREATE TABLE log_causality (
+    from_log TEXT NOT NULL, to_log TEXT NOT NULL, relationship TEXT NOT NULL,
+    confidence REAL NOT NULL, method TEXT NOT NULL, rationale TEXT NOT NULL,
+    PRIMARY KEY (from_log, to_log, relationship)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX log_causality_back ON log_causality (to_log);
+CREATE TABLE log_embeddings (
+    event_id INTEGER PRIMARY KEY, model TEXT NOT NULL, dimension INTEGER NOT NULL, vector BLOB NOT NULL
+) STRICT;
+CREATE INDEX log_embeddings_by_model ON log_embeddings (model);
+CREATE TABLE agent_memories (
+    memory_id TEXT PRIMARY KEY, memory_type TEXT NOT NULL, content TEXT NOT NULL, metadata BLOB NOT NULL,
+    created_us INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX agent_memories_by_time ON agent_memories (created_us);
+"""
+
 _META: Final = "CREATE TABLE meta (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;"
 
 
@@ -203,5 +225,5 @@ def migrate(db: apsw.Connection) -> None:
     db.pragma("user_version", VERSION)
 
 
-_MIGRATIONS: Final = ((_META, _EVENTS, _RUNS, _COUNTS, _SEARCH, _VIEWS),)
+_MIGRATIONS: Final = ((_META, _EVENTS, _RUNS, _COUNTS, _SEARCH, _VIEWS), (_DERIVED,))
 """What leads from version n to n + 1, in order; the first makes everything."""

@@ -12,8 +12,9 @@ import apsw
 from logagent.errors import RecordRejected, StoreError, StoreUnavailable
 from logagent.formats.fold import RUNNING
 from logagent.formats.record import LogLine, Record
+from logagent.store.derived import Memory, Relation, Vector
 from logagent.store.protocol import Batch, Holding, OpenRun, PruneCriteria, PruneResult, Receipt, StoreIdentity
-from logagent.store.sqlite import folding, tallies
+from logagent.store.sqlite import derived, folding, tallies
 from logagent.store.sqlite.connection import (
     FileIdentity,
     close_quietly,
@@ -157,6 +158,21 @@ class SqliteStore:
         """One step of a prune; the log of prunes is written with the first."""
         with self._transaction() as db:
             return prune_step(db, criteria, limit, dry_run=dry_run)
+
+    def save_relations(self, relations: Sequence[Relation]) -> int:
+        """Keep relations; how many are new."""
+        with self._transaction() as db:
+            return derived.save_relations(db, relations)
+
+    def save_vectors(self, vectors: Sequence[Vector]) -> int:
+        """Keep vectors of the events that are there."""
+        with self._transaction() as db:
+            return derived.save_vectors(db, vectors)
+
+    def save_memories(self, memories: Sequence[Memory]) -> int:
+        """Keep memories; how many are new."""
+        with self._transaction() as db:
+            return derived.save_memories(db, memories)
 
     def ping(self) -> None:
         """Take and release the write lock."""
