@@ -34,7 +34,7 @@ from logagent.daemon.shipper import Shipper, ShipperLimits
 from logagent.daemon.surroundings import Clock, Log
 from logagent.daemon.tracker import Loss, printable
 from logagent.daemon.wakeups import NOTHING, Hint, Wakeups
-from logagent.errors import ConfigError, StateUnavailable, StoreUnavailable
+from logagent.errors import CheckpointTooNew, ConfigError, StateUnavailable, StoreUnavailable
 from logagent.formats.record import Reject
 from logagent.formats.status import Status
 from logagent.formats.times import utc_text
@@ -119,7 +119,11 @@ class Daemon:
         self._is_reload_wanted = False
         self._retention = Retention(limits.retention_days)
         checkpoint_file = CheckpointFile(state_dir, faults)
-        checkpoint, checkpoint_damage = checkpoint_file.load()
+        try:
+            checkpoint, checkpoint_damage = checkpoint_file.load()
+        except CheckpointTooNew:
+            self._lock.release()
+            raise
         is_first_start = checkpoint is None and not checkpoint_damage
         ledger = LossLedger(Journal(f"{state_dir}/{LEDGER}"), faults)
         self._ledger = ledger
@@ -141,6 +145,7 @@ class Daemon:
             clock=clock,
             faults=faults,
             executor=self._executor,
+            while_waiting=self._look_meanwhile,
         )
         self._crashed = CrashedRuns(here, is_alive)
         self._backoff = Backoff(most_s=limits.backoff_max_s, random=random.random)
@@ -297,6 +302,10 @@ class Daemon:
             if self._wakeups.trouble or self.files.unreadable:
                 self._next_full_sweep = self._next_sweep
 
+    def _look_meanwhile(self) -> None:
+        """While an append takes its time: what comes and goes is opened and held all the same."""
+        self.look(self._wakeups.wait(0))
+
     def _take(self, look: Look) -> None:
         self.files.take(look, self._clock.monotonic(), self._clock.now_us())
 
@@ -325,7 +334,9 @@ class Daemon:
         try:
             if not self._is_loaded:
                 self._load()
-            has_backlog = self.shipper.turn(flush=flush, is_last=is_last)
+            has_backlog = self.shipper.turn(flush=flush or self._outage is not None, is_last=is_last)
+            if self._outage is not None:
+                self.shipper.settle()  # the outage is over when something came through, not when it was sent
             self._keep_house(now)
             self._prune(now)
         except (StoreUnavailable, StateUnavailable) as error:

@@ -6,7 +6,7 @@ forgotten and read again: recovery from an outage is recovery from a crash.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from functools import reduce
 from typing import Final
@@ -87,7 +87,9 @@ class Shipper:
         clock: Clock,
         faults: Faults,
         executor: Executor,
+        while_waiting: Callable[[], None],
     ) -> None:
+        """`while_waiting` is called now and then while an append is waited for; it may look, and nothing else."""
         self.files = files
         self.counts = Counts()
         self.checkpoint_trouble: str | None = None
@@ -103,6 +105,7 @@ class Shipper:
         self._clock = clock
         self._faults = faults
         self._executor = executor
+        self._while_waiting = while_waiting
         self._batch = OpenBatch()
         self._under_way: tuple[OpenBatch, Future[Receipt]] | None = None
         self._last_append: Future[Receipt] | None = None
@@ -438,6 +441,7 @@ class Shipper:
             except TimeoutError:
                 if self.deadline is not None and self._clock.monotonic() > self.deadline:
                     raise StoreUnavailable("the store did not answer before the daemon had to stop") from None
+                self._while_waiting()
 
     def _append_without_poison(self, records: Sequence[Record], error: RecordRejected) -> Receipt:
         """Bisect a refused batch until the poison stands alone: it is dead-lettered, the others are stored."""

@@ -120,11 +120,14 @@ def lost_of(entry: FileEntry, others: Iterable[FileEntry], stored_end: int | Non
 
 
 def worth_keeping(gone: Iterable[FileEntry], present: set[int], now_us: int) -> list[FileEntry]:
-    """The entries of files let go that stay: while their content is there, and seven days; the newest 100,000."""
+    """The entries of files let go that stay: while their content is there or their loss is to be judged, and 7 days.
+
+    At most the newest 100,000.
+    """
     kept = [
         entry
         for entry in gone
-        if entry.fingerprint in present or entry.gone_us is None or now_us - entry.gone_us < KEEP_GONE_US
+        if entry.fingerprint in present or entry.gone_us is None or entry.unread_bytes or now_us - entry.gone_us < KEEP_GONE_US
     ]
     kept.sort(key=lambda entry: entry.gone_us or 0)
     return kept[-MAX_GONE:]

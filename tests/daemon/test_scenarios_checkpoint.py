@@ -1,0 +1,248 @@
+"""Scenarios: checkpoints that are damaged, lost, old, too new or cannot be written."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from logagent.daemon.faults import POINTS
+from logagent.errors import CheckpointTooNew, StateLocked
+from tests.daemon.rig import Failing, Rig, expected, native, natives
+
+CHECKPOINT_POINTS = [point for point in POINTS if "checkpoint" in point]
+as_root = pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="only root may mount")
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda data: b"",
+    "cut": lambda data: data[: len(data) // 2],
+    "a byte flipped": lambda data: data.replace(b'"offset":', b'"0ffset":', 1),
+    "nuls": lambda data: b"\0" * len(data),
+    "garbage": lambda data: bytes(range(256)) * 8,
+    "another document": lambda data: b'{"hello": 1}\n',
+    "a list": lambda data: b"[1, 2]\n",
+    "deeply nested": lambda data: b"[" * 100_000,
+    "a wrong checksum": lambda data: data.replace(b'"checksum":"', b'"checksum":"0', 1),
+    "half of it twice": lambda data: data[: len(data) // 2] * 2,
+}
+
+
+def shipped(rig: Rig) -> Rig:
+    """Ten lines stored over two generations of the checkpoint, five more on disk, the daemon stopped."""
+    rig.write("a.jsonl", natives("a", 0, 5))
+    rig.start()
+    rig.settle()
+    rig.write("a.jsonl", natives("a", 5, 5))
+    rig.settle()
+    rig.stop()
+    rig.write("a.jsonl", natives("a", 10, 5))
+    return rig
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_checkpoint_falls_back_to_the_previous_one(rig: Rig, damage: str) -> None:
+    checkpoint = shipped(rig).state / "checkpoint.json"
+    checkpoint.write_bytes(DAMAGES[damage](checkpoint.read_bytes()))
+    rig.start()
+    rig.settle()
+    assert rig.counted() == expected("a", 15)
+    assert any("checkpoint.json cannot be used" in reason for reason in rig.status().reasons)
+    assert any(level == "WARNING" for level, _text in rig.log.said) or rig.status().reasons
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_without_any_usable_checkpoint_everything_is_read_again_and_nothing_doubled(rig: Rig, damage: str) -> None:
+    for checkpoint in shipped(rig).state.glob("checkpoint*.json"):
+        checkpoint.write_bytes(DAMAGES[damage](checkpoint.read_bytes()))
+    rig.start()
+    rig.settle()
+    assert rig.counted() == expected("a", 15)
+    assert (rig.status().totals.stored, rig.status().totals.duplicates) == (5, 10)
+
+
+def test_a_deleted_checkpoint_costs_a_re_read_and_no_double(rig: Rig) -> None:
+    for checkpoint in shipped(rig).state.glob("checkpoint*"):
+        checkpoint.unlink()
+    rig.start()
+    rig.settle()
+    assert rig.counted() == expected("a", 15)
+    assert any("read again" in reason for reason in rig.status().reasons)
+
+
+def test_a_lost_checkpoint_doubles_no_text_folded_or_without_times(rig: Rig) -> None:
+    head = "2026-01-31 14:03:11.123 | ERROR    | m:f:1 - failed\n"
+    rig.write("folded.log", head + "Traceback:\n  File x\n" + head)
+    rig.write("plain.log", "one\ntwo\n")
+    rig.start()
+    rig.rest(30)
+    before = sorted(record.key for record in rig.records())
+    rig.stop()
+    for checkpoint in rig.state.glob("checkpoint*"):
+        checkpoint.unlink()
+    rig.start()
+    rig.rest(30)
+    assert sorted(record.key for record in rig.records()) == before
+    assert len(before) == 4
+
+
+def test_a_checkpoint_of_a_newer_version_is_refused_and_left_alone(rig: Rig) -> None:
+    checkpoint = shipped(rig).state / "checkpoint.json"
+    document = json.loads(checkpoint.read_text())
+    newer = json.dumps({**document, "v": document["v"] + 1, "body": {"anything": "else"}})
+    checkpoint.write_text(newer)
+    with pytest.raises(CheckpointTooNew, match="run the newer logagent"):
+        rig.start()
+    assert checkpoint.read_text() == newer
+    checkpoint.write_text(json.dumps(document))
+    shutil.copy(rig.state / "checkpoint.previous.json", checkpoint)
+    rig.start()  # and the refusal kept no lock
+    rig.settle()
+    assert rig.counted() == expected("a", 15)
+
+
+def test_an_older_snapshot_of_the_state_doubles_nothing(rig: Rig) -> None:
+    """As after power loss, or a restored backup of the state directory beside a newer store."""
+    rig.write("a.jsonl", natives("a", 0, 5))
+    rig.start()
+    rig.settle()
+    rig.stop()
+    old = {path.name: path.read_bytes() for path in rig.state.glob("checkpoint*")}
+    rig.write("a.jsonl", natives("a", 5, 5))
+    rig.start()
+    rig.settle()
+    rig.stop()
+    for name, content in old.items():
+        (rig.state / name).write_bytes(content)
+    rig.start()
+    rig.settle()
+    assert rig.counted() == expected("a", 10)
+    assert rig.status().totals.duplicates == 5
+
+
+def test_a_temporary_checkpoint_left_by_power_loss_is_no_checkpoint(rig: Rig) -> None:
+    (shipped(rig).state / "checkpoint.json.new").write_bytes(b"\0" * 100)
+    rig.start()
+    rig.settle()
+    assert rig.counted() == expected("a", 15)
+    assert rig.status().totals.duplicates == 0
+    assert rig.status().reasons == ()
+
+
+@pytest.mark.parametrize("point", CHECKPOINT_POINTS)
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_a_checkpoint_that_cannot_be_written_is_told_and_written_once_it_can(
+    make_rig: Callable[..., Rig], point: str, number: int
+) -> None:
+    faults = Failing()
+    rig = make_rig(faults=faults)
+    rig.start()
+    rig.settle()
+    faults.errors[point] = OSError(number, os.strerror(number))
+    rig.write("a.jsonl", natives("a", 0, 5))
+    rig.settle()
+    assert rig.counted() == expected("a", 5)
+    assert rig.status().state == "degraded"
+    assert any(os.strerror(number) in reason for reason in rig.status().reasons)
+    faults.errors.clear()
+    rig.rest(20)
+    assert rig.status().state == "ok"
+    rig.stop()
+    rig.start()
+    rig.settle()
+    assert (rig.counted(), rig.status().totals.duplicates) == (expected("a", 5), 0)
+
+
+@pytest.mark.parametrize("point", ["before_dead_letter", "after_dead_letter_fsync"])
+def test_dead_letters_that_cannot_be_written_hold_the_batch_back(make_rig: Callable[..., Rig], point: str) -> None:
+    """Dead letters stand before the store is asked: else a crash would lose the line."""
+    faults = Failing()
+    rig = make_rig(faults=faults)
+    rig.start()
+    faults.errors[point] = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    rig.write("a.jsonl", native("one") + "{broken\n" + native("two", 1))
+    rig.rest(60)
+    assert (rig.counted(), rig.status().state) == ({}, "outage")
+    assert "dead letters cannot be written" in rig.status().reasons[0]
+    faults.errors.clear()
+    rig.rest(60)
+    assert rig.counted() == {"one": 1, "two": 1}
+    assert len({row["key"] for row in rig.journal("dead_letter.jsonl")}) == 1
+    assert rig.status().state == "ok"
+
+
+def test_a_ledger_that_cannot_be_written_is_written_later(make_rig: Callable[..., Rig]) -> None:
+    faults = Failing()
+    rig = make_rig(faults=faults)
+    path = rig.write("a.jsonl", natives("a", 0, 5))
+    size = path.stat().st_size
+    rig.start()
+    rig.take_store_away()
+    rig.settle()
+    rig.stop()
+    path.unlink()
+    faults.errors["before_ledger_write"] = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    rig.start()
+    rig.rest(90)
+    assert (rig.losses(), rig.status().state) == ([], "outage")
+    faults.errors.clear()
+    rig.rest(90)
+    assert (rig.losses(), rig.status().state) == ([("a.jsonl", 0, size)], "ok")
+
+
+@as_root
+def test_a_full_state_directory_is_survived(make_rig: Callable[..., Rig]) -> None:
+    """A real small file system: what does not fit is an outage or degraded, and heals when there is room again."""
+    rig = make_rig()
+    with mounted(rig.state, "size=2m"):
+        rig.start()
+        rig.write("a.jsonl", natives("a", 0, 5))
+        rig.settle()
+        (rig.state / "ballast").write_bytes(b"\0" * (rig_free(rig) - 8192))
+        rig.write("a.jsonl", natives("a", 5, 2000) + "{broken\n" * 3)
+        rig.rest(60)
+        assert rig.status().state in ("outage", "degraded")
+        assert rig.status().reasons
+        (rig.state / "ballast").unlink()
+        rig.rest(60)
+        assert rig.status().state == "ok"
+        assert rig.counted() == expected("a", 2005)
+        assert set(rig.rejected()) == {"bad_json"}
+        rig.stop()
+
+
+def test_a_second_daemon_on_the_state_directory_is_refused_by_name(rig: Rig) -> None:
+    first = rig.start()
+    with pytest.raises(StateLocked, match=f"pid {os.getpid()}"):
+        rig.start()
+    rig.daemon = first
+
+
+def test_a_lock_left_by_a_dead_daemon_holds_nobody_up(rig: Rig) -> None:
+    (rig.state / "daemon.lock").write_text("999999\n")
+    rig.start()
+    assert (rig.state / "daemon.lock").read_text() == f"{os.getpid()}\n"
+
+
+def rig_free(rig: Rig) -> int:
+    return shutil.disk_usage(rig.state).free
+
+
+class mounted:  # noqa: N801  reads as a word in `with mounted(...)`
+    """A small tmpfs on a directory, gone at the end."""
+
+    def __init__(self, point: Path, options: str) -> None:
+        self._point = point
+        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", point], check=True)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        subprocess.run(["umount", "-l", self._point], check=True)
