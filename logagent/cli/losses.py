@@ -72,7 +72,7 @@ def _json(lost: Lost, rows: list[LossRow], total: int, limit: int) -> str:
 
 
 def _text(lost: Lost, last: deque[LossRow], total: int, limit: int) -> str:
-    from logagent.query.render.escape import visible
+    from logagent.formats.visible import visible
 
     if not total:
         return "nothing was lost"

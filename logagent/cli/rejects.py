@@ -82,7 +82,7 @@ class _Listing:
         )
 
     def text(self) -> str:
-        from logagent.query.render.escape import visible
+        from logagent.formats.visible import visible
 
         lines = [f"{self._counts.total()} dead letters, {self.replayed} replayed"]
         lines += [
@@ -96,7 +96,7 @@ class _Listing:
 
 
 def _row(letter: Letter) -> str:
-    from logagent.query.render.escape import visible
+    from logagent.formats.visible import visible
 
     place = f"{letter.file} @ {letter.offset}"
     shown = _raw_text(letter)[:SHOWN_CHARACTERS]
@@ -148,7 +148,7 @@ def _not_found(message: str) -> NoReturn:
 
 
 def _whole(letter: Letter, *, is_replayed: bool) -> str:
-    from logagent.query.render.escape import visible, visible_lines
+    from logagent.formats.visible import visible, visible_lines
 
     cut = f", the first {len(letter.raw)} are kept" if len(letter.raw) < letter.length else ""
     fields = {

@@ -113,7 +113,7 @@ def _file_document(file: FileReport) -> dict[str, Any]:
 
 
 def _text(report: Report) -> str:
-    from logagent.query.render.escape import visible
+    from logagent.formats.visible import visible
 
     lines = [_headline(report), *(f"  ! {visible(note)}" for note in report.notes)]
     lines += [f"  ! could not look: {visible(path)}: {reason}" for path, reason in report.could_not_look.items()]
@@ -146,7 +146,7 @@ def _bytes_told(report: Report) -> list[str]:
 def _files_told(report: Report) -> list[str]:
     """The files of which there is more to say than that all is stored, the worst first."""
     from logagent.daemon.verification import worst_first
-    from logagent.query.render.escape import visible
+    from logagent.formats.visible import visible
 
     special = [file for file in worst_first(report.files) if _remark(file)]
     told = [visible(f"  {file.path}: {_remark(file)}") for file in special[:SHOWN_FILES]]

@@ -16,6 +16,7 @@ from logagent.daemon.checkpoint import FileEntry
 from logagent.daemon.identity import FirstLine, Identity
 from logagent.formats.fingerprint import untimed_fingerprint
 from logagent.formats.lines import script_name_of
+from logagent.formats.visible import visible
 
 UNLINKED_QUIET_S: Final = 5.0
 """A deleted file is let go after this much quiet: a process that still has it open may go on writing."""
@@ -39,8 +40,24 @@ def fingerprint_of(first: FirstLine, identity: Identity, path: bytes, host: str,
 
 
 def latest_of(own: Iterable[FileEntry]) -> FileEntry | None:
-    """Of one incarnation's entries the one that stands for its latest content."""
-    return max(own, key=lambda entry: entry.rewrites, default=None)
+    """Of one incarnation's entries the one that stands for its latest content; None if none does."""
+    return max((entry for entry in own if entry.cut_at is None), key=lambda entry: entry.rewrites, default=None)
+
+
+def rewrites_of(own: Iterable[FileEntry]) -> int:
+    """How often that file has begun anew, if what it holds now is none of its entries' content."""
+    return max(
+        (entry.rewrites + (entry.fingerprint is not None or entry.cut_at is not None) for entry in own), default=0
+    )
+
+
+def is_cut(size: int, greatest_size: int, acknowledged: int) -> bool:
+    """True if a file was seen longer than it is, and what is acknowledged may still stand.
+
+    What was seen beyond is gone then, and no marker can tell. A file shorter than what is acknowledged is found
+    rewritten when it is read.
+    """
+    return acknowledged <= size < greatest_size
 
 
 def twins_of(first: FirstLine, path: bytes, *, is_packed: bool, entries: Iterable[FileEntry]) -> list[FileEntry]:
@@ -110,13 +127,20 @@ def lost_of(entry: FileEntry, others: Iterable[FileEntry], stored_end: int | Non
     `others` have its fingerprint; `stored_end` lies before the LF of the last line that the store has. Of a packed
     file nobody knows how far it would have gone: `None` for the end, unless its content was read whole.
     """
-    same = [other for other in others if other is not entry]
+    same = [other for other in others if other is not entry and _may_hold(other, entry)]
     stored = 0 if stored_end is None else stored_end + 1
-    reached = max([entry.cursor.offset, stored, *(other.cursor.offset for other in same)])
+    reached = max([entry.cursor.offset, entry.cut_at or 0, stored, *(other.cursor.offset for other in same)])
     if entry.compression:
         is_whole = any(other.unread_bytes == 0 for other in same)
         return None if is_whole or entry.is_finished else (reached, None)
     return (reached, entry.size) if reached < entry.size else None
+
+
+def _may_hold(other: FileEntry, entry: FileEntry) -> bool:
+    """False for what begins alike and was written later: a cut file goes on with other bytes at the same places."""
+    if entry.cut_at is None:
+        return True
+    return other.identity != entry.identity and other.identity.birth <= entry.ctime_ns
 
 
 def worth_keeping(gone: Iterable[FileEntry], present: set[int], now_us: int) -> list[FileEntry]:
@@ -134,5 +158,5 @@ def worth_keeping(gone: Iterable[FileEntry], present: set[int], now_us: int) -> 
 
 
 def printable(path: bytes) -> str:
-    """A path for people and documents: bytes that are not text are shown with backslashes."""
-    return path.decode("utf-8", "backslashreplace")
+    """A path for people and documents: what is not text, and what could steer a terminal, is shown with backslashes."""
+    return visible(path.decode("utf-8", "backslashreplace"))

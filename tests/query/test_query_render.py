@@ -16,7 +16,8 @@ from logagent.query.item import Item, Page
 from logagent.query.render.budget import Ways
 from logagent.query.render.compact import compact
 from logagent.query.render.delimited import csv_page
-from logagent.query.render.escape import json_text, visible
+from logagent.formats.visible import visible
+from logagent.query.render.escape import json_text
 from logagent.query.render.table import plain_table, rich_table
 from logagent.query.template import masked
 from logagent.store.protocol import Total

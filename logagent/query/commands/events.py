@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from logagent.formats.visible import visible_lines
 from logagent.query import events
 from logagent.query.commands.options import filtering, paging, reading, window, words
 from logagent.query.commands.session import Session, write
@@ -11,7 +12,7 @@ from logagent.query.comparison import level_number
 from logagent.query.item import Item, Page
 from logagent.query.language import parse_query
 from logagent.query.ranking import ranking_words
-from logagent.query.render.escape import json_text, visible_lines
+from logagent.query.render.escape import json_text
 from logagent.store.selection import Direction
 
 

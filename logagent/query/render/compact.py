@@ -14,10 +14,10 @@ from typing import Final
 import msgspec
 
 from logagent.errors import BadQuery
+from logagent.formats.visible import visible
 from logagent.query.documents import short_id
 from logagent.query.item import Item, Page, Window
 from logagent.query.render.budget import CHARACTERS_PER_TOKEN, DEFAULT_TOKENS, MIN_TOKENS, Ways
-from logagent.query.render.escape import visible
 from logagent.query.render.lines import clip, common, counts_text, item_lines, level_letter
 from logagent.query.template import grouped
 from logagent.query.wording import PROGRAM

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import StringIO
 from typing import Any, Final
 
+from logagent.formats.visible import visible
 from logagent.query.item import Page
-from logagent.query.render.escape import visible
 from logagent.query.render.lines import value_text
 
 EVENT_COLUMNS: Final = (

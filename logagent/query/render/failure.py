@@ -20,8 +20,8 @@ from logagent.errors import (
     StoreTooNew,
     StoreUnavailable,
 )
+from logagent.formats.visible import visible
 from logagent.query.item import Page
-from logagent.query.render.escape import visible
 
 _EXITS: Final[tuple[tuple[type[LogagentError], int, str], ...]] = (
     (NotFound, 3, "not_found"),

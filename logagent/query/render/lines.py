@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
+from logagent.formats.visible import visible, visible_lines
 from logagent.query.documents import short_id
-from logagent.query.render.escape import json_text, visible, visible_lines
+from logagent.query.render.escape import json_text
 
 Fields: TypeAlias = Mapping[str, Any]
 _LETTERS: Final = {

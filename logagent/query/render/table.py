@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
+from logagent.formats.visible import visible
 from logagent.query.documents import short_id
 from logagent.query.item import Page, Window
-from logagent.query.render.escape import visible
 from logagent.query.render.lines import (
     clip,
     duration_text,
