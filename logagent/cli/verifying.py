@@ -45,8 +45,8 @@ def verify(
     256 KiB; how many bytes that leaves unchecked is said. In both: the marker before the offset, and whether the store
     is the one that the checkpoint speaks of.
 
-    What it cannot tell: a line without a time counts as expired where events were pruned by age; with start_at = "end"
-    what is missing at a file's beginning counts as skipped; files that are gone are in `logagent losses`.
+    What it cannot tell: a line without a time counts as expired where events were pruned by age. Files that are gone
+    are in `logagent losses`.
 
     Exit: 0 nothing is unexplained, 1 something is, 4 there is no store.
     """

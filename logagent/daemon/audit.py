@@ -25,7 +25,7 @@ from logagent.daemon.losses import LostRanges, read_ledger
 from logagent.daemon.stream import BLOCK_BYTES, Stream
 from logagent.daemon.tail import Tail
 from logagent.daemon.tracker import printable
-from logagent.daemon.verification import FOUND_SOMEWHERE, FileReport, Known, Report, Verdict, verdict_of
+from logagent.daemon.verification import FileReport, Known, Report, Verdict, verdict_of
 from logagent.formats.record import Flag, Record
 from logagent.store.protocol import Holding, Reader, Store, StoreIdentity
 
@@ -39,6 +39,7 @@ LOOK_EVERY_S: Final = 1.5
 QUICK_BYTES: Final = BLOCK_BYTES
 """Looked at from both ends of a file where not every line is; reading goes by whole blocks."""
 
+PASSED_OVER: Final = "passed over: it was there before a start at the end, or holds no line that can be read"
 HEAD_BYTES: Final = 80
 """Shown of an unexplained line."""
 
@@ -99,7 +100,8 @@ class Audit:
     def _survey(self) -> _Survey:
         checkpoint, troubles = CheckpointFile(self._state_dir, no_faults).load()
         note = _note(checkpoint, troubles, self._store.prepare())
-        files = Files(self._rules, checkpoint.files if checkpoint else (), is_first_start=checkpoint is None)
+        is_first_start = checkpoint is None and not troubles
+        files = Files(self._rules, checkpoint.files if checkpoint else (), is_first_start=is_first_start)
         look = self._discovery.sweep()
         files.take(look, now=0.0, now_us=0)
         if note is not None:
@@ -134,6 +136,9 @@ class Audit:
 
     def _look_at_one(self, survey: _Survey, file: File, *, is_deep: bool) -> FileReport:
         report = FileReport(printable(file.path), size=file.size)
+        if file.is_let_go and file.stream is None:
+            report.trouble = PASSED_OVER
+            return report
         tail = survey.files.opened(file)
         if tail is None:
             report.trouble = file.trouble
@@ -154,7 +159,7 @@ class Audit:
         acknowledged = stream.acknowledged
         report.fingerprint, report.acknowledged = f"{stream.fingerprint:016x}", acknowledged.offset
         lost = survey.lost.get(stream.fingerprint, LostRanges())
-        known = Known(acknowledged.offset, self._rules.start_at_end, survey.letters, lost)
+        known = Known(acknowledged.offset, file.begun_at, survey.letters, lost)
         lines = LineReader(stream.context, stream.first_line, tail)
         judge = _Judge(self._store, self._reader, known, report, tail)
         for piece in lines.whole() if is_deep else self._ends(lines, acknowledged, report):
@@ -196,7 +201,6 @@ class _Judge:
         self._known = known
         self._report = report
         self._tail = tail
-        self._is_first_part = True
         self._last_stored: Record | None = None
         self._stored_to: int | None = None
 
@@ -209,7 +213,6 @@ class _Judge:
 
     def _judge(self, piece: Piece, found: Found, holding: Holding) -> None:
         verdict = self._verdict(found, holding)
-        self._is_first_part &= verdict not in FOUND_SOMEWHERE
         rest = self._rest(piece, found.record) if verdict is Verdict.STORED else None
         self._report.count(verdict, found.lines - (rest.lines if rest else 0))
         if verdict is Verdict.UNEXPLAINED:
@@ -223,9 +226,7 @@ class _Judge:
             holding = Holding.ABSENT  # what the prune log says of it is said of a stand-in
         if holding is Holding.ABSENT and self._is_in_a_span(found.record):
             holding = Holding.STORED
-        return verdict_of(
-            found.record.offset, found.record.hash, holding, self._known, is_first_part=self._is_first_part
-        )
+        return verdict_of(found.record.offset, found.record.hash, holding, self._known)
 
     def _rest(self, piece: Piece, record: Record) -> Piece | None:
         """The lines of a folded record that the store's one does not span: they came later, as another record."""

@@ -26,6 +26,7 @@ class File:
         begun_at: the offset at which reading it began then; 0 where it is read from its start.
         is_unlinked: no name is left. `is_missing`: its name is gone from where we look.
         is_let_go: it is over; nothing is done until it grows.
+        was_read_whole: a packed file that was read to its end before it changed.
         trouble: why it cannot be read now, or None.
     """
 
@@ -48,6 +49,7 @@ class File:
         self.is_unlinked = False
         self.is_missing = False
         self.is_let_go = False
+        self.was_read_whole = False
         self.trouble: str | None = None
 
     @property

@@ -81,9 +81,14 @@ def read_again(letter: Letter, context: FileContext) -> Record | Reject:
     record = parsed.records[0]
     if record.hash == key.hash:
         return record
-    source = record.time_source if key.own_us else TimeSource.INHERITED
     return msgspec.structs.replace(
-        record, own_us=key.own_us, offset=key.offset, hash=key.hash, length=letter.length, time_source=source
+        record,
+        ts_us=key.own_us or record.ts_us,
+        own_us=key.own_us,
+        offset=key.offset,
+        hash=key.hash,
+        length=letter.length,
+        time_source=TimeSource.OWN if key.own_us else TimeSource.INHERITED,
     )
 
 

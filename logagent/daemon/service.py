@@ -378,6 +378,7 @@ class Daemon:
         if now >= self._next_housekeeping:
             self._next_housekeeping = now + HOUSEKEEPING_EVERY_S
             self._hold_budget()
+            self.files.identify_new()
             self.shipper.save_unmarked()  # sizes seen count, should the files go before the store comes back
         self._report()
 

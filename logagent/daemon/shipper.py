@@ -292,9 +292,12 @@ class Shipper:
         self.counts.skip("nul", 0 if stream.is_in_hole(offset) else 1)
 
     def _parse(self, stream: Stream, block: Block, *, is_final: bool) -> Parsed:
-        """Parse whole lines. Where lines fold in a file read from its start, not beyond what the store has of it."""
+        """Parse whole lines. Where lines fold, no record goes on beyond what the store may have of it already.
+
+        Its key is that of its first line, so the store would take it for a duplicate and its new lines would be lost.
+        """
         parsed = self._parse_up_to(stream, block, is_final=is_final)
-        if stream.is_from_start and not stream.knows_stored_end and _folds(parsed, block):
+        if not stream.knows_stored_end and _folds(parsed, block):
             self.settle()
             stream.knows_stored_end = True
             stream.stored_end = self._store.stored_end(stream.fingerprint)
@@ -400,7 +403,7 @@ class Shipper:
         batch, self._batch = self._batch, OpenBatch()
         self.settle()
         self._write_rejects(batch.rejects)
-        prepared = batch.sorted()
+        prepared = batch.sorted(self._clock.now_us())
         self._last_append = self._executor.submit(self._append, prepared)
         self._under_way = (batch, self._last_append)
 
@@ -431,7 +434,7 @@ class Shipper:
         try:
             receipt = self._wait_for(future)
         except RecordRejected as error:
-            receipt = self._append_without_poison(batch.sorted().records, error)
+            receipt = self._append_without_poison(batch.sorted(self._clock.now_us()).records, error)
         self._acknowledge(batch, receipt)
 
     def _wait_for(self, future: Future[Receipt]) -> Receipt:

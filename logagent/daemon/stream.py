@@ -85,8 +85,8 @@ class Stream:
         pending_bytes: length of an unfinished last line, as of the last read.
         is_exhausted: the last read brought nothing more; `look_again` when there may be more.
         is_held: an open record of several lines waits at the end for what may still belong to it.
-        is_from_start: reading began at 0, so the store may have some of it already.
-        stored_end: where the store's knowledge of it ends, once asked for (`knows_stored_end`).
+        stored_end: where the store's knowledge of it ends, once asked for (`knows_stored_end`): it may be further than
+            what is acknowledged, after a crash or a lost reply.
     """
 
     def __init__(self, context: FileContext, first_line: FirstLine, cursor: Cursor) -> None:
@@ -97,7 +97,6 @@ class Stream:
         self.pending_bytes = 0
         self.is_exhausted = False
         self.is_held = False
-        self.is_from_start = cursor.offset == 0
         self.knows_stored_end = False
         self.stored_end: int | None = None
         self._is_at_end = False
@@ -164,8 +163,9 @@ class Stream:
         self.acknowledged = cursor
 
     def fall_back(self) -> None:
-        """Forget what was read but not acknowledged."""
+        """Forget what was read but not acknowledged; the store may have it all the same."""
         self.read = self.acknowledged
+        self.knows_stored_end = False
         self._scan = None
         self.look_again()
 
@@ -222,10 +222,13 @@ class Stream:
         )
 
     def _is_same(self, tail: Tail, facts: FileFacts) -> bool:
-        if tail.is_packed:
-            return True  # written once, by a rotation; another file there has another identity
+        if tail.is_packed and self._scan is not None:
+            return True  # looking back from within an overlong line would unpack all of it again
         marker = self.read.marker
         before = tail.read(self.read.offset - marker.length, marker.length)
+        if tail.is_packed:
+            is_shorter = len(before) < marker.length and not tail.is_finished
+            return is_shorter or marker.fits(before)  # a packer that began again may not have come as far yet
         return facts.size >= self.read.offset and marker.fits(before) and self._head_fits(tail)
 
     def _head_fits(self, tail: Tail) -> bool:

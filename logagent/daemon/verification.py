@@ -34,24 +34,20 @@ class Verdict(StrEnum):
     """The daemon will not read it again, and it is nowhere: this must not happen."""
 
 
-FOUND_SOMEWHERE: Final = frozenset({Verdict.STORED, Verdict.DEAD_LETTER, Verdict.LOST})
-
-
 class Known(msgspec.Struct, frozen=True):
     """What is known of one file besides the store.
 
-    `acknowledged`: the daemon goes on from there and reads nothing before it again. `starts_at_end`: the daemon is
-    told to begin at the end of the files that are there at its first start.
+    `acknowledged`: the daemon goes on from there and reads nothing before it again. `begun_at`: it began there.
     """
 
     acknowledged: int
-    starts_at_end: bool
+    begun_at: int
     letters: set[int]
     lost: LostRanges
 
 
-def verdict_of(offset: int, line_hash: int, holding: Holding, known: Known, *, is_first_part: bool) -> Verdict:
-    """What became of the line at that offset; `is_first_part` as long as no line before it was found anywhere.
+def verdict_of(offset: int, line_hash: int, holding: Holding, known: Known) -> Verdict:
+    """What became of the line at that offset.
 
     Where it is beats why it is not: a line that is stored is stored, whatever else is said of it.
     """
@@ -59,12 +55,12 @@ def verdict_of(offset: int, line_hash: int, holding: Holding, known: Known, *, i
         return Verdict.STORED
     if line_hash in known.letters:
         return Verdict.DEAD_LETTER
+    if offset < known.begun_at:
+        return Verdict.START_AT_END
     if offset in known.lost:
         return Verdict.LOST
     if offset >= known.acknowledged:
         return Verdict.WAITING
-    if known.starts_at_end and is_first_part:
-        return Verdict.START_AT_END
     return Verdict.EXPIRED if holding is Holding.EXPIRED else Verdict.UNEXPLAINED
 
 
