@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from logagent import __version__
-from logagent.errors import ConfigError, LogagentError, StateLocked, StoreTooNew
+from logagent.errors import CheckpointTooNew, ConfigError, LogagentError, StateLocked, StoreTooNew
 
 EXIT_USAGE: Final = 2
 EXIT_STORE: Final = 4
@@ -60,7 +60,7 @@ def main() -> None:
     """The entry point: every expected error is one line on stderr and an exit code."""
     try:
         cli(prog_name="logagent")
-    except (ConfigError, StateLocked, StoreTooNew) as error:
+    except (ConfigError, StateLocked, StoreTooNew, CheckpointTooNew) as error:
         _fail(error, EXIT_USAGE)
     except LogagentError as error:
         _fail(error, EXIT_STORE)

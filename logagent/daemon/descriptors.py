@@ -64,7 +64,7 @@ class Descriptors:
             self._is_none_idle = False
 
     def some_may_be_idle(self) -> None:
-        """Something was acknowledged: look again for a descriptor to free."""
+        """Something was read or acknowledged: look again for a descriptor to free."""
         self._is_none_idle = False
 
     def close_idle(self, now: float) -> None:

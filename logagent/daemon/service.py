@@ -18,6 +18,7 @@ from logagent.daemon.backoff import Backoff
 from logagent.daemon.checkpoint_file import CheckpointFile
 from logagent.daemon.crashed import CrashedRuns, Here
 from logagent.daemon.dead_letter import DEAD_LETTERS, DeadLetters
+from logagent.daemon.descriptors import NO_DESCRIPTOR
 from logagent.daemon.discovery import Discovery, Look
 from logagent.daemon.faults import Faults
 from logagent.daemon.file import File
@@ -227,16 +228,19 @@ class Daemon:
         self.look(Hint(is_everything=True))
         goals = {id(file): (file, file.size) for file in self.files}
         total = sum(size for _file, size in goals.values())
+        idle_rounds, before = 0, 0
         while not self._is_stopping:
             self.try_turn(flush=True, is_last=True)
             waiting = [file for file, size in goals.values() if not self._is_drained(file, size)]
+            idle_rounds = idle_rounds + 1 if len(waiting) == before else 0
+            before = len(waiting)
             progress(total - sum(min(file.lag, total) for file in waiting), total)
             if self._outage is not None:
                 if self._clock.monotonic() - self._outage.since > timeout_s:
                     self.finish()
                     return Drained("store_down", self._pending())
                 self._wakeups.wait(max(self._retry_at - self._clock.monotonic(), 0))
-            elif not waiting:
+            elif not waiting or (idle_rounds > 3 and all(file.trouble == NO_DESCRIPTOR for file in waiting)):
                 break
             else:
                 self.files.refresh(self._clock.monotonic())
@@ -262,9 +266,9 @@ class Daemon:
         self._lock.release()
 
     def _is_drained(self, file: File, size: int) -> bool:
-        """Read as far as it was at the start, but for what cannot be read."""
+        """Read as far as it was at the start, but for what cannot be read; a descriptor is free sooner or later."""
         if file.trouble is not None:
-            return True
+            return file.trouble != NO_DESCRIPTOR
         stream = file.stream
         if stream is None:
             return id(file) not in {id(busy) for busy in self.files.busy()}

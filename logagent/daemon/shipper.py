@@ -197,6 +197,7 @@ class Shipper:
         self._faults("before_read")
         has_more = False
         self._is_short_of_descriptors = False
+        self.files.descriptors.some_may_be_idle()
         for file in self.files.busy():
             if self._batch.is_full(self.limits.batch):
                 return True
@@ -484,7 +485,6 @@ class Shipper:
     def _acknowledge(self, batch: OpenBatch, receipt: Receipt) -> None:
         for stream, cursor in batch.cursors.items():
             stream.acknowledge(cursor)
-        self.files.descriptors.some_may_be_idle()
         self.counts.read += batch.lines
         self.counts.stored += receipt.stored
         self.counts.duplicates += receipt.duplicates or 0

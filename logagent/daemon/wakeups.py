@@ -15,7 +15,7 @@ import struct
 import sys
 import threading
 from collections.abc import Iterable
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -122,10 +122,10 @@ class NoWakeups:
 
 
 class InotifyWakeups:
-    """inotify, read directly."""
+    """inotify, read directly; `libc` has its three calls and sets errno as the C library does."""
 
-    def __init__(self) -> None:
-        self._libc = ctypes.CDLL(None, use_errno=True)
+    def __init__(self, libc: Any = None) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True) if libc is None else libc
         self._fd = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
         if self._fd < 0:
             raise OSError(ctypes.get_errno(), "inotify_init1")
@@ -141,8 +141,10 @@ class InotifyWakeups:
         wanted = set(directories)
         self.trouble = None
         for directory in set(self._watch_of) - wanted:
-            self._libc.inotify_rm_watch(self._fd, self._watch_of[directory])
-            self._forget(self._watch_of[directory])
+            watch = self._watch_of.pop(directory)
+            if self._directory_of.get(watch) == directory:  # else it was renamed: the watch is another name's now
+                del self._directory_of[watch]
+                self._libc.inotify_rm_watch(self._fd, watch)
         new = wanted - set(self._watch_of)
         for directory in new:
             self._add(directory)
@@ -201,28 +203,46 @@ class InotifyWakeups:
 class WatchfilesWakeups:
     """The watchfiles library in a thread: it hides overflow and dies on odd names, so it starts again by itself."""
 
-    def __init__(self, roots: Iterable[bytes]) -> None:
+    def __init__(self, roots: Iterable[bytes], *, retry_s: float = 5.0) -> None:
         self._roots = [os.fsdecode(root) for root in roots]
+        self._retry_s = retry_s
         self._interrupt = _Interrupt()
         self._stop = threading.Event()
         self._changed: set[bytes] = set()
+        self._is_everything = False
         self.trouble: str | None = None
         self._thread = threading.Thread(target=self._run, name="wakeups", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
-        from watchfiles import watch
-
         while not self._stop.is_set():
+            present = self._present()
+            missing = [root for root in self._roots if root not in present]
+            self.trouble = f"{missing[0]!a} is not there to be watched: it is found by sweeping" if missing else None
             try:
-                present = [root for root in self._roots if os.path.isdir(root)]
-                for changes in watch(*present, stop_event=self._stop, debounce=100, step=50, rust_timeout=1000):
-                    self.trouble = None
-                    self._changed.update(os.fsencode(path) for _change, path in changes)
-                    self._interrupt.set()
+                self._watch_while_these_are_there(present)
             except (OSError, RuntimeError, ValueError, UnicodeError) as error:
                 self.trouble = f"watching for changes fails ({error}): new lines are found by sweeping"
-            self._stop.wait(5.0)
+                self._is_everything = True
+                self._interrupt.set()
+            self._stop.wait(self._retry_s)
+
+    def _watch_while_these_are_there(self, present: list[str]) -> None:
+        from watchfiles import watch
+
+        if not present:
+            return
+        for changes in watch(
+            *present, stop_event=self._stop, debounce=100, step=50, rust_timeout=1000, yield_on_timeout=True
+        ):
+            if changes:
+                self._changed.update(os.fsencode(path) for _change, path in changes)
+                self._interrupt.set()
+            if self._present() != present:
+                return
+
+    def _present(self) -> list[str]:
+        return [root for root in self._roots if os.path.isdir(root)]
 
     def watch(self, directories: Iterable[bytes]) -> list[bytes]:  # noqa: ARG002
         """The library watches the roots with all below them."""
@@ -232,7 +252,8 @@ class WatchfilesWakeups:
         select.select([self._interrupt.reading], [], [], timeout_s)
         self._interrupt.clear()
         changed, self._changed = self._changed, set()
-        return Hint(frozenset(changed))
+        is_everything, self._is_everything = self._is_everything, False
+        return Hint(frozenset(changed), is_everything)
 
     def interrupt(self) -> None:
         self._interrupt.set()
