@@ -39,6 +39,8 @@ class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
         is_finished: a packed file that was unpacked to its end.
         gone_us: when it was let go or found gone (wall clock); None for a file that is there.
         claimed: another file (a packed twin, a copy) goes on in its place.
+        cut_at: the size that a file was cut to in place (0: it was written anew); what it had beyond is gone from it.
+        stored_end: how far the store had it when it was found cut, before other bytes took the same places.
     """
 
     path: str
@@ -57,13 +59,15 @@ class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
     is_finished: bool = False
     gone_us: int | None = None
     claimed: bool = False
+    cut_at: int | None = None
+    stored_end: int | None = None
 
     @property
     def unread_bytes(self) -> int:
         """Bytes once seen and never acknowledged; of a packed file only whether there are any (its packed size)."""
         if self.compression:
             return 0 if self.is_finished else self.size
-        return max(self.size - self.cursor.offset, 0)
+        return max(self.size - max(self.cursor.offset, self.cut_at or 0), 0)
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):

@@ -76,6 +76,7 @@ class CheckpointFile:
             os.link(self._path(CHECKPOINT), link)
         except FileNotFoundError:
             return  # the first checkpoint ever
+        self._faults("after_checkpoint_link")
         os.rename(link, self._path(PREVIOUS))
 
     def _sync_directory(self) -> None:

@@ -52,7 +52,7 @@ class DeadLetters:
         if self._journal.size + len(lines) > self._max_bytes:
             self._overflow(list(new.values()), now_us)
         else:
-            self._journal.append(lines)
+            self._journal.append(lines, before_sync=lambda: self._faults("after_dead_letter_write"))
             self._faults("after_dead_letter_fsync")
         self._keys.update(dict.fromkeys(new))
         while len(self._keys) > MAX_KEYS:

@@ -27,10 +27,12 @@ POINTS: Final = (
     "before_checkpoint_write",
     "after_checkpoint_write",
     "after_checkpoint_fsync",
+    "after_checkpoint_link",
     "after_checkpoint_keep",
     "after_checkpoint_rename",
     "after_checkpoint_directory_fsync",
     "before_ledger_write",
+    "after_ledger_write",
     "after_ledger_fsync",
 )
 

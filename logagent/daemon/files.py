@@ -27,10 +27,12 @@ from logagent.daemon.tracker import (
     LOSS_GRACE_S,
     LettingGo,
     fingerprint_of,
+    is_cut,
     is_quiet_enough,
     latest_of,
     may_let_go,
     printable,
+    rewrites_of,
     twins_of,
     worth_keeping,
 )
@@ -61,12 +63,14 @@ class Files:
     Attributes:
         gone: entries without a file: let go, deleted, rewritten, or (at first) not seen yet since the start.
         descriptors: what holds the files open.
+        cut: fingerprints of files found cut in place of which the store was not asked yet.
         full_looks: how many times everything was looked at without a file being missed for want of looking.
     """
 
     def __init__(self, rules: FollowRules, entries: Iterable[FileEntry], *, is_first_start: bool) -> None:
         self.rules = rules
         self.gone = Gone(entries)
+        self.cut = {entry.fingerprint for entry in self.gone if entry.cut_at is not None and entry.stored_end is None}
         self.descriptors = Descriptors(rules.max_open)
         self.full_looks = 0
         self.unreadable: dict[bytes, str] = {}
@@ -107,13 +111,13 @@ class Files:
             self.full_looks += not look.unreadable
             self._mark_gone(look, now_us)
 
-    def refresh(self, now: float) -> None:
+    def refresh(self, now: float, now_us: int) -> None:
         """Ask the open files that were active lately for their size; try those in trouble again."""
         for file in list(self):
             if file.trouble is not None and not file.is_let_go:
                 self._busy[id(file)] = file
             if file.tail is not None and (file.is_unlinked or now - file.grown_at < ACTIVE_S):
-                self._update(file, file.tail, now)
+                self._update(file, file.tail, now, now_us)
 
     def _see(self, sighting: Sighting, look: Look, names: Names, now: float, now_us: int) -> None:
         file = self._by_inode.get((sighting.device, sighting.inode))
@@ -128,7 +132,7 @@ class Files:
             return
         self._moved_to(file, sighting.path, look, names)
         if (sighting.size, sighting.ctime_ns) != (file.size, file.ctime_ns):
-            self._changed(file, sighting.size, sighting.ctime_ns, now)
+            self._changed(file, sighting.size, sighting.ctime_ns, now, now_us)
 
     def _moved_to(self, file: File, path: bytes, look: Look, names: Names) -> None:
         """Its name, where its former one does not lead to it any more (else it is a link, an alias)."""
@@ -169,24 +173,37 @@ class Files:
         self.gone.remove(entry)
         return True
 
-    def _changed(self, file: File, size: int, ctime_ns: int, now: float) -> None:
+    def _changed(self, file: File, size: int, ctime_ns: int, now: float, now_us: int) -> None:
         if size != file.size:
             file.grown_at = now
+        acknowledged = file.stream.acknowledged.offset if file.stream else 0
+        if not file.compression and is_cut(size, file.greatest_size, acknowledged):
+            self._keep_cut(file, size, ctime_ns, now_us)
         file.size, file.ctime_ns = size, ctime_ns
         file.greatest_size = max(file.greatest_size, size)
-        file.was_read_whole = bool(file.compression) and (file.is_settled or file.is_let_go)
         file.is_let_go = False
         if file.stream is not None:
             file.stream.look_again()
         self._busy[id(file)] = file
 
-    def _update(self, file: File, tail: Tail, now: float) -> None:
+    def _keep_cut(self, file: File, size: int, ctime_ns: int, now_us: int) -> None:
+        """Remember what it had; of one whose beginning is not known nobody can say that any of it still stands."""
+        cut_at = size if file.stream is not None else 0
+        entry = msgspec.structs.replace(file.entry(), gone_us=now_us, ctime_ns=ctime_ns, cut_at=cut_at)
+        self.gone.add(entry)
+        self.cut.add(entry.fingerprint)
+        file.greatest_size = size
+        if file.stream is None:
+            file.rewrites += 1
+            file.scan = None
+
+    def _update(self, file: File, tail: Tail, now: float, now_us: int) -> None:
         facts = self._facts(file, tail)
         if facts is None:
             return
         file.is_unlinked = facts.is_unlinked
         if (facts.size, facts.ctime_ns) != (file.size, file.ctime_ns):
-            self._changed(file, facts.size, facts.ctime_ns, now)
+            self._changed(file, facts.size, facts.ctime_ns, now, now_us)
 
     def _facts(self, file: File, tail: Tail) -> FileFacts | None:
         """What its file system says of it; None (with `trouble` set) where it does not answer."""
@@ -280,8 +297,9 @@ class Files:
             return file.stream
         assert file.tail is not None
         for entry in self.gone.with_identity(file.identity):
-            if entry.fingerprint is None:
+            if entry.fingerprint is None and entry.cut_at is None:
                 self.gone.remove(entry)  # it was known only as there
+                file.rewrites = max(file.rewrites, entry.rewrites)
         if file.scan is None:
             file.scan = FirstLineScan(
                 max_line_bytes=self.rules.context.max_line_bytes, naive_timezone=self.rules.context.naive_timezone
@@ -292,30 +310,22 @@ class Files:
         file.scan = None
         return self._go_on(file, file.tail, first)
 
-    def identify_new(self) -> None:
-        """Know new files by their first line though nothing can be shipped: packed or copied, they are known again."""
-        for file in self.busy():
-            if file.stream is None and file.tail is not None:
-                try:
-                    self.identify(file, is_over=False)
-                except OSError as error:
-                    file.trouble = error.strerror or type(error).__name__
-
     def is_looking_on(self, file: File) -> bool:
         """True while its first line is further in than one look reads."""
         return file.scan is not None and file.scan.has_more
 
     def _go_on(self, file: File, tail: Tail, first: FirstLine) -> Stream:
         """Where to go on in a file whose first line is known: its own entry, a twin's, else the start."""
-        own = latest_of(self.gone.with_identity(file.identity))
-        if own is not None:
-            file.rewrites = max(file.rewrites, own.rewrites)
-            if own.fingerprint is not None and own.content_hash == first.content_hash and _has_place(tail, own):
+        entries = self.gone.with_identity(file.identity)
+        own = latest_of(entries)
+        if own is not None and own.fingerprint is not None:
+            if own.content_hash == first.content_hash and _has_place(tail, own):
                 self.gone.remove(own)
-                file.begun_at = own.begun_at
+                file.rewrites, file.begun_at = own.rewrites, own.begun_at
                 return self._follow(file, first, own.fingerprint, own.cursor)
-            if own.fingerprint is not None:
-                file.rewrites = own.rewrites + 1
+            self.gone.replace(own, msgspec.structs.replace(own, cut_at=0, ctime_ns=tail.facts().ctime_ns))
+            self.cut.add(own.fingerprint)
+        file.rewrites = max(file.rewrites, rewrites_of(entries))
         for twin in self._twins(file, first):
             assert twin.fingerprint is not None
             if _has_place(tail, twin):
@@ -392,9 +402,10 @@ class Files:
 
     def rewritten(self, file: File, facts: FileFacts, now: float, now_us: int) -> None:
         """Its content is another: what it was is gone, and it begins anew."""
-        self.gone.add(msgspec.structs.replace(file.entry(), gone_us=now_us, is_finished=file.was_read_whole))
+        entry = msgspec.structs.replace(file.entry(), gone_us=now_us, ctime_ns=facts.ctime_ns, cut_at=0)
+        self.gone.add(entry)
+        self.cut.add(entry.fingerprint)
         self._unfollow(file)
-        file.was_read_whole = False
         file.rewrites += 1
         file.begin_at, file.begun_at = None, 0
         file.size = file.greatest_size = facts.size
@@ -476,6 +487,13 @@ class Files:
         self._asked_at.pop((entry.identity, entry.fingerprint), None)
         self.gone.replace(entry, msgspec.structs.replace(entry, size=entry.cursor.offset, is_finished=True))
 
+    def stored_of_cut(self, stream: Stream, stored_end: int) -> None:
+        """So much the store had of the files that were cut, before what `stream` holds now came after it."""
+        self.cut.discard(stream.fingerprint)
+        for entry in self.gone.with_first_line(stream.first_line.content_hash):
+            if entry.fingerprint == stream.fingerprint and entry.cut_at is not None and entry.stored_end is None:
+                self.gone.replace(entry, msgspec.structs.replace(entry, stored_end=stored_end))
+
     def copies_of(self, entry: FileEntry) -> list[File]:
         """The files there are now with the same content."""
         return [] if entry.fingerprint is None else self._with_fingerprint(entry.fingerprint, entry.content_hash)
@@ -502,9 +520,7 @@ class Files:
         )
 
     def raw_line(self, record: Record) -> bytes | None:
-        """The record's bytes on disk, if its file is still followed and can be read, and they fit into memory."""
-        if record.length > self.rules.context.max_line_bytes:
-            return None
+        """The record's bytes on disk, if its file is still followed and can be read."""
         for file in self:
             if file.stream is not None and file.stream.fingerprint == record.origin.fingerprint and file.tail:
                 try:
@@ -527,6 +543,7 @@ class Files:
     def start_over(self) -> None:
         """The store has lost what was acknowledged: every file from its start."""
         self.gone.replace_each(_from_its_start)
+        self.cut = {entry.fingerprint for entry in self.gone if entry.cut_at is not None}
         for file in self:
             file.begin_at, file.begun_at = None, 0
             file.is_let_go = False
@@ -553,7 +570,7 @@ def _line_start(tail: Tail, at: int) -> Cursor:
 
 
 def _from_its_start(entry: FileEntry) -> FileEntry:
-    return msgspec.structs.replace(entry, cursor=Cursor(), begun_at=0, is_finished=False)
+    return msgspec.structs.replace(entry, cursor=Cursor(), begun_at=0, is_finished=False, stored_end=None)
 
 
 def _first_line(entry: FileEntry) -> FirstLine:

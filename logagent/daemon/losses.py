@@ -34,7 +34,8 @@ class LossLedger:
             OSError: it could not be written; try again.
         """
         self._faults("before_ledger_write")
-        self._journal.append(b"".join(_ENCODE(ledger_row(loss, now_us)) + b"\n" for loss in losses))
+        rows = b"".join(_ENCODE(ledger_row(loss, now_us)) + b"\n" for loss in losses)
+        self._journal.append(rows, before_sync=lambda: self._faults("after_ledger_write"))
         self._faults("after_ledger_fsync")
         self.lost_bytes += sum((loss.to_offset or loss.from_offset) - loss.from_offset for loss in losses)
 

@@ -243,7 +243,7 @@ class Daemon:
             elif not waiting or (idle_rounds > 3 and all(file.trouble == NO_DESCRIPTOR for file in waiting)):
                 break
             else:
-                self.files.refresh(self._clock.monotonic())
+                self.files.refresh(self._clock.monotonic(), self._clock.now_us())
         self.finish()
         return Drained("stopped" if self._is_stopping else "done", self._pending())
 
@@ -293,7 +293,7 @@ class Daemon:
         if hint.is_everything or now >= self._next_full_sweep:
             self._next_full_sweep = now + self._limits.idle_sweep_interval_s
             self._take(self._discovery.sweep())
-            self.files.refresh(now)
+            self.files.refresh(now, self._clock.now_us())
             self.files.descriptors.close_idle(now)
             self._watch()
         elif now >= self._next_sweep or hint.paths:
@@ -302,7 +302,7 @@ class Daemon:
             self._watch()
         if now >= self._next_sweep:
             self._next_sweep = now + self._limits.sweep_interval_s
-            self.files.refresh(now)
+            self.files.refresh(now, self._clock.now_us())
             if self._wakeups.trouble or self.files.unreadable:
                 self._next_full_sweep = self._next_sweep
 

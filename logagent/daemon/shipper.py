@@ -237,6 +237,9 @@ class Shipper:
         stream = self.files.identify(file, is_over=is_over)
         if stream is None:
             return self.files.is_looking_on(file)
+        if stream.fingerprint in self.files.cut:
+            self.settle()
+            self.files.stored_of_cut(stream, self._store.stored_end(stream.fingerprint) or 0)
         is_final = is_last or now - file.grown_at >= FOLD_QUIET_S or tail.is_finished
         if stream.is_held and is_final:
             stream.look_again()
@@ -258,6 +261,7 @@ class Shipper:
         self._ship_now()
         self.files.rewritten(file, piece.facts, now, self._clock.now_us())
         self._is_dirty = True
+        self.save()  # a crash must not forget that the file began anew: its new lines may have the old ones' keys
 
     def _ship_now(self) -> None:
         if self._batch:
@@ -384,7 +388,9 @@ class Shipper:
             if any(not copy.is_settled for copy in copies):
                 continue  # it may still turn out to have all of it
             self.settle()
-            stored_end = self._store.stored_end(entry.fingerprint) if entry.fingerprint is not None else None
+            stored_end = entry.stored_end
+            if stored_end is None and entry.fingerprint is not None:
+                stored_end = self._store.stored_end(entry.fingerprint)
             lost = lost_of(entry, self.files.others_of(entry), stored_end)
             if lost is not None:
                 self._write_losses([Loss(entry.path, entry.fingerprint or 0, *lost, "deleted or rewritten unread")])

@@ -151,7 +151,10 @@ def worth_keeping(gone: Iterable[FileEntry], present: set[int], now_us: int) -> 
     kept = [
         entry
         for entry in gone
-        if entry.fingerprint in present or entry.gone_us is None or entry.unread_bytes or now_us - entry.gone_us < KEEP_GONE_US
+        if entry.fingerprint in present
+        or entry.gone_us is None
+        or entry.unread_bytes
+        or now_us - entry.gone_us < KEEP_GONE_US
     ]
     kept.sort(key=lambda entry: entry.gone_us or 0)
     return kept[-MAX_GONE:]

@@ -189,6 +189,7 @@ class Assembly:
             line=line,
             time_source=source,
             flags=flags,
+            ingested_us=self._now_us,
             continuation_of=continuation_of,
         )
         self._records.append(record)

@@ -203,7 +203,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
         hash: xxh3-64 over fingerprint, offset and raw bytes (unsigned).
         length: bytes of the line without its LF; for folded text, from `offset` to the end of its last line.
         flags: bits of `Flag`.
-        ingested_us: when the daemon batched it; 0 until then.
+        ingested_us: when the daemon read it; retention goes by the later of this and the event time.
         continuation_of: key of the record that this text goes on from, or None.
     """
 

@@ -67,7 +67,7 @@ def read_run(
         if not line.script_name:
             line = msgspec.structs.replace(line, script_name=script_name)
         value = digest(prefix + offset.to_bytes(8, "big") + raw)
-        add(Record(own_us, own_us, offset, value, length, origin, line, own, flags))
+        add(Record(own_us, own_us, offset, value, length, origin, line, own, flags, now_us))
         offset += length + 1
     return records
 

@@ -162,6 +162,7 @@ class Rig:
             **options,
         )
         self.store_url = f"sqlite://{self.state}/logs.db"
+        self.on_open_store: Callable[[FaultyStore], None] = lambda store: None
         self.store: FaultyStore | None = None
         self.daemon: Daemon | None = None
 
@@ -170,6 +171,7 @@ class Rig:
     def start(self) -> Daemon:
         """Start a daemon (and look once)."""
         self.store = FaultyStore(open_store(self.store_url))
+        self.on_open_store(self.store)
         discovery = Discovery(
             [os.fsencode(root) for root in self.roots],
             Patterns(self.include, self.exclude),

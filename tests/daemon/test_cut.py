@@ -1,0 +1,88 @@
+"""Files cut short or written anew in place: what was seen and cut off unread is told, what was pruned stays so."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from logagent.store import open_store
+from logagent.store.protocol import PruneCriteria
+from tests.daemon.rig import START_US, Rig, expected, native, natives
+
+
+def losses(rig: Rig) -> list[tuple[int, int]]:
+    return [(row["from"], row["to"]) for row in rig.journal("losses.jsonl")]
+
+
+def cut_to(path: Path, lines: int) -> int:
+    """Cut a file to its first lines; its size before."""
+    size = path.stat().st_size
+    kept = path.read_bytes().splitlines(keepends=True)[:lines]
+    os.truncate(path, sum(map(len, kept)))
+    return size
+
+
+def test_a_file_emptied_before_it_was_ever_read_is_in_the_ledger(rig: Rig) -> None:
+    path = rig.write("a.jsonl", natives("a", 0, 3))
+    rig.start()  # it looks
+    size = cut_to(path, 0)
+    rig.rest(60)
+    assert losses(rig) == [(0, size)]
+
+
+def test_lines_cut_off_unread_are_in_the_ledger_while_those_before_are_stored(rig: Rig) -> None:
+    path = rig.write("a.jsonl", natives("a", 0, 2))
+    rig.start()
+    rig.settle()
+    kept = path.stat().st_size
+    rig.write("a.jsonl", natives("a", 2, 3))
+    rig.look()
+    size = cut_to(path, 2)
+    rig.rest(60)
+    assert rig.counted() == expected("a", 2)
+    assert losses(rig) == [(kept, size)]
+
+
+def test_lines_cut_off_unread_are_in_the_ledger_though_other_lines_take_their_place(rig: Rig) -> None:
+    path = rig.write("a.jsonl", natives("a", 0, 2))
+    rig.start()
+    rig.settle()
+    kept = path.stat().st_size
+    rig.write("a.jsonl", natives("a", 2, 3))
+    rig.look()
+    size = cut_to(path, 2)
+    rig.look()
+    rig.write("a.jsonl", natives("b", 0, 10))
+    rig.rest(60)
+    assert rig.counted() == expected("a", 2) + expected("b", 10)
+    assert losses(rig) == [(kept, size)]
+
+
+def test_a_file_that_began_anew_is_known_to_have_done_so_after_a_kill(rig: Rig) -> None:
+    """Without times of their own, the second `starting` has the first one's bytes at the first one's offset."""
+    path = rig.write("a.log", "starting\nfirst\n")
+    rig.start()
+    rig.rest(10)
+    cut_to(path, 0)
+    rig.turn()
+    rig.write("a.log", "starting\nsecond\n")
+    rig.settle(1)
+    rig.kill()
+    rig.start()
+    rig.rest(10)
+    assert rig.counted() == {"starting": 2, "first": 1, "second": 1}
+
+
+def test_an_old_line_that_is_read_for_the_first_time_is_stored_whatever_was_pruned_before(rig: Rig) -> None:
+    """Retention goes by the later of event time and ingestion."""
+    rig.write("a.jsonl", natives("a", 0, 2))
+    rig.start()
+    rig.settle()
+    with contextlib.closing(open_store(rig.store_url)) as store:
+        store.prepare()
+        rig.clock.advance(1000)
+        store.prune(PruneCriteria(before_us=START_US + 500_000_000))
+    rig.write("b.jsonl", native("old", 5))
+    rig.settle()
+    assert rig.messages() == ["old"]
