@@ -34,6 +34,7 @@ from logagent.formats.record import Flag, Origin, Record, Resolution
 from logagent.formats.times import utc_text
 from logagent.store import open_reader, open_store
 from logagent.store.derived import Memory, Relation, Vector
+from logagent.store.groups import ErrorSelection
 from logagent.store.protocol import Batch, Holding, PruneCriteria, Reader, Receipt, Store, TallyBy
 from logagent.store.selection import (
     And,
@@ -608,6 +609,121 @@ def test_pruning_a_level_refuses_no_new_lines_of_it(store: Store, reader: Reader
 
 
 # Free queries
+
+
+BOOM = {
+    "type": "ConnectionError",
+    "value": "refused",
+    "traceback": "",
+    "frames": [{"file": "/app/etl.py", "line": 41, "function": "main"}, {"file": "/app/db.py", "line": 9, "function": "w"}],
+}
+
+
+def boom(number: int, **said: Any) -> Record:
+    """An event with an exception; the line in the frames is another each time."""
+    frames = [{**frame, "line": number} for frame in BOOM["frames"]]
+    exception = msgspec.Raw(msgspec.json.encode({**BOOM, "frames": frames}))
+    return event(number, f"batch {number} failed", level="ERROR", exception=exception, **said)
+
+
+def test_errors_are_counted_by_fingerprint_and_script(store: Store, reader: Reader) -> None:
+    """Whatever the numbers in the message and the lines in the frames; sent again, counted once."""
+    records = [
+        run_start(0, "run-a"), boom(1), boom(2), run_start(3, "run-b"), boom(4, execution_id="run-b"),
+        boom(5, execution_id="other", script_name="export"), event(6, "no more room", level="ERROR"),
+    ]  # fmt: skip
+    append(store, *records)
+    append(store, *records)
+    found = reader.error_tallies(ErrorSelection())
+    assert [(e.script_name, e.runs, e.count, e.shape.types) for e in found] == [
+        ("etl", 1, 1, ()),
+        ("export", 1, 1, ("ConnectionError",)),
+        ("etl", 2, 3, ("ConnectionError",)),
+    ]
+    assert (found[2].first_run, found[2].last_run) == ("run-a", "run-b")
+    assert found[2].sample == boom(4, execution_id="run-b").key
+    assert found[1].fingerprint == found[2].fingerprint != found[0].fingerprint
+
+
+def test_errors_are_selected_by_run_file_time_and_beginning(store: Store, reader: Reader) -> None:
+    """A file by its trailing parts, among the frames and the call."""
+    append(store, boom(1), event(2, "no room", level="ERROR", file_path="/app/io.py", function_name="write"))
+    of_db = reader.error_tallies(ErrorSelection(file="app/db.py"))
+    assert [e.shape.types for e in of_db] == [("ConnectionError",)]
+    assert [e.shape.template for e in reader.error_tallies(ErrorSelection(file="io.py"))] == ["no room"]
+    assert reader.error_tallies(ErrorSelection(file="o.py")) == []
+    assert reader.error_tallies(ErrorSelection(fingerprint=of_db[0].fingerprint[:6])) == of_db
+    assert [e.last_us for e in reader.error_tallies(ErrorSelection(since_us=START_US + 2_000_000))] == [
+        START_US + 2_000_000
+    ]
+    assert len(reader.error_tallies(ErrorSelection(execution_id="run-a"))) == 2
+    assert reader.error_tallies(ErrorSelection(execution_id="run-b")) == []
+
+
+def test_errors_of_runs_come_latest_run_first_with_their_first_event(store: Store, reader: Reader) -> None:
+    """In one run by their first event."""
+    second = boom(9, execution_id="run-b")
+    append(store, run_start(0), boom(1), boom(2), event(3, "x", level="ERROR"), run_start(8, "run-b"), second)
+    found = reader.errors_in_runs(ErrorSelection())
+    assert [(e.execution_id, e.count, e.first_key) for e in found] == [
+        ("run-b", 1, second.key),
+        ("run-a", 2, boom(1).key),
+        ("run-a", 1, event(3).key),
+    ]
+    assert [r.key for r in reader.error_events(found[0].fingerprint)] == [second.key, boom(2).key, boom(1).key]
+    assert [r.key for r in reader.error_events(found[0].fingerprint, "run-b")] == [second.key]
+
+
+def test_a_run_that_ends_in_an_error_counts_it_without_an_event(store: Store, reader: Reader) -> None:
+    """An exception that nobody logged is an error all the same."""
+    ended = run_end(5, status="failed", error="ConnectionError: refused", exception=boom(1).line.exception)
+    append(store, run_start(0), ended)
+    append(store, run_start(0), ended)
+    (found,) = reader.error_tallies(ErrorSelection())
+    assert (found.is_end, found.count, found.sample) == (True, 1, None)
+    append(store, boom(1))
+    (logged,) = reader.error_tallies(ErrorSelection())
+    assert (logged.fingerprint, logged.is_end, logged.count) == (found.fingerprint, False, 1)
+
+
+def test_that_an_error_was_seen_outlives_its_events(store: Store, reader: Reader) -> None:
+    """Else it would be new again."""
+    append(store, run_start(0), boom(1), boom(2))
+    store.prune(PruneCriteria(execution_ids=("run-a",)))
+    found = reader.error_tallies(ErrorSelection())
+    assert [(e.runs, e.count) for e in found] in ([(1, 0)], [])
+    assert all(reader.error_events(e.fingerprint) == [] for e in found)
+
+
+def test_the_last_word_on_an_error_counts(store: Store, reader: Reader) -> None:
+    """Whatever the order in which its lines come."""
+
+    def said(number: int, action: str) -> Record:
+        line = Resolution(utc_text(START_US + number), "e1" + "0" * 14, action, by=f"fix {number}")
+        return record(line, START_US + number, number * 100 + 5)
+
+    append(store, said(2, "reopen"))
+    append(store, said(1, "resolve"), said(3, "resolve"))
+    (found,) = reader.resolutions().values()
+    assert (found.action, found.by, found.ts_us) == ("resolve", "fix 3", START_US + 3)
+
+
+def test_lines_and_call_sites_of_a_run_are_those_of_its_events(store: Store, reader: Reader) -> None:
+    """Oldest first; counts by run, call site and level."""
+    where = {"function_name": "load", "file_path": "/app/etl.py", "line_number": 7}
+    mine = [event(1, "row 1", **where), event(2, "row 2", **where), event(3, "odd", level="WARNING", **where)]
+    append(store, *mine, event(4, "elsewhere", execution_id="run-b"))
+    assert [(line.key, line.message, line.line) for line in reader.run_lines("run-a", 2)] == [
+        (mine[0].key, "row 1", 7),
+        (mine[1].key, "row 2", 7),
+    ]
+    tallies = reader.site_tallies(["run-b", "run-a"])
+    assert [(t.execution_id, t.level, t.count) for t in tallies] == [
+        ("run-b", "INFO", 1), ("run-a", "INFO", 2), ("run-a", "WARNING", 1),
+    ]  # fmt: skip
+    assert tallies[1].first and tallies[1].last
+    assert (tallies[1].first.message, tallies[1].last.message) == ("row 1", "row 2")
+    assert list(reader.run_lines("nobody", 5)) == [] and list(reader.site_tallies(["nobody"])) == []
 
 
 def test_a_free_query_cannot_write(reader: Reader) -> None:

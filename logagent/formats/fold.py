@@ -14,9 +14,11 @@ import xxhash
 
 from logagent.formats.record import (
     EMPTY_OBJECT,
+    UNKNOWN_EXECUTION,
     Learning,
     LearningEvent,
     Record,
+    Resolution,
     RunEnd,
     RunStart,
 )
@@ -146,6 +148,9 @@ class LearningFold(msgspec.Struct, frozen=True, kw_only=True):
     status: str = "active"
     confirmed: int = 0
     refuted: int = 0
+    applied_us: tuple[int, ...] = ()
+    """When it was applied: at each `confirm` and `apply`."""
+    refuted_us: tuple[int, ...] = ()
     keys: tuple[str, ...] = ()
 
 
@@ -160,7 +165,8 @@ def fold_learning(lines: Iterable[Record]) -> LearningFold | None:
     if told is None:
         return None
     record, line = told
-    actions = [r.line.action for r in ordered if isinstance(r.line, LearningEvent)]
+    later = [(r.ts_us, r.line.action) for r in ordered if isinstance(r.line, LearningEvent)]
+    actions = [action for _, action in later if action in _LEARNING_STATUS]
     return LearningFold(
         learning_id=line.learning_id,
         learning=line.learning,
@@ -174,5 +180,56 @@ def fold_learning(lines: Iterable[Record]) -> LearningFold | None:
         status=_LEARNING_STATUS.get(actions[-1], "active") if actions else "active",
         confirmed=actions.count("confirm"),
         refuted=actions.count("refute"),
+        applied_us=tuple(ts_us for ts_us, action in later if action in ("confirm", "apply")),
+        refuted_us=tuple(ts_us for ts_us, action in later if action == "refute"),
         keys=tuple(sorted(known)),
     )
+
+
+class ResolutionFold(msgspec.Struct, frozen=True, kw_only=True):
+    """What was last said of an error: `action` resolve or reopen, `by` what, when and in which run.
+
+    Whether it came back since is not in its lines: that is for its events to say (`error_state`).
+    """
+
+    error_fingerprint: str
+    action: str
+    ts_us: int
+    by: str | None = None
+    execution_id: str = UNKNOWN_EXECUTION
+    keys: tuple[str, ...] = ()
+
+
+def fold_resolution(lines: Iterable[Record]) -> ResolutionFold | None:
+    """Fold the resolutions of one error: the latest word counts; None without any."""
+    known = {record.key: record for record in lines if isinstance(record.line, Resolution)}
+    if not known:
+        return None
+    latest = max(known.values(), key=lambda record: record.order)
+    line = latest.line
+    assert isinstance(line, Resolution)
+    return ResolutionFold(
+        error_fingerprint=line.error_fingerprint,
+        action=line.action,
+        ts_us=latest.ts_us,
+        by=line.by,
+        execution_id=line.execution_id,
+        keys=tuple(sorted(known)),
+    )
+
+
+OPEN: Final = "open"
+RESOLVED: Final = "resolved"
+REGRESSED: Final = "regressed"
+"""Resolved, and seen again since: it has reopened by itself."""
+
+
+def error_state(resolution: ResolutionFold | None, last_us: int) -> str:
+    """An error's state, given what was said of it and when it was last seen.
+
+    >>> error_state(ResolutionFold(error_fingerprint="e1", action="resolve", ts_us=10), last_us=11)
+    'regressed'
+    """
+    if resolution is None or resolution.action != "resolve":
+        return OPEN
+    return REGRESSED if last_us > resolution.ts_us else RESOLVED

@@ -13,9 +13,10 @@ from typing import Any, Protocol
 
 import msgspec
 
-from logagent.formats.fold import LearningFold, Run
+from logagent.formats.fold import LearningFold, ResolutionFold, Run
 from logagent.formats.record import Record
 from logagent.store.derived import Memory, Relation, Vector
+from logagent.store.groups import ErrorInRun, ErrorSelection, ErrorTally, RunLine, SiteTally
 from logagent.store.selection import RunSelection, Selection
 
 
@@ -343,6 +344,38 @@ class Reader(Protocol):
 
     def learnings(self, execution_id: str | None = None, limit: int = 100) -> list[LearningFold]:
         """Learnings, newest first, of one run or of all."""
+        ...
+
+    def error_tallies(self, selection: ErrorSelection, limit: int = 1_000) -> Sequence[ErrorTally]:
+        """Errors by fingerprint and script, the last seen first.
+
+        An error is a log event with an exception or of level ERROR and above, or a run's end that failed; counted
+        as events, or as ends where no event of that fingerprint is stored. One whose events were pruned may still
+        be told of, with count 0: that it was in those runs is still true.
+        """
+        ...
+
+    def errors_in_runs(self, selection: ErrorSelection, limit: int = 1_000) -> Sequence[ErrorInRun]:
+        """Errors run by run: the latest started run's first, within a run the first seen first."""
+        ...
+
+    def error_events(self, fingerprint: str, execution_id: str | None = None, limit: int = 5) -> list[Record]:
+        """Up to `limit` events of the error with that whole fingerprint, the last stored first."""
+        ...
+
+    def resolutions(self) -> Mapping[str, ResolutionFold]:
+        """What was last said of errors, by fingerprint."""
+        ...
+
+    def run_lines(self, execution_id: str, limit: int) -> Sequence[RunLine]:
+        """Up to `limit` log events of a run, oldest first, as far as templates look at them."""
+        ...
+
+    def site_tallies(self, execution_ids: Sequence[str]) -> Sequence[SiteTally]:
+        """Events counted by run, call site and level; runs as asked, within a run by the first event.
+
+        Once some of them were pruned, first and last may still be those of the pruned.
+        """
         ...
 
     def relations(self, ids: Sequence[str], limit: int = 1_000) -> Sequence[Relation]:

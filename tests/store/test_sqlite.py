@@ -31,6 +31,7 @@ from logagent.errors import (
 from logagent.formats.record import Record
 from logagent.store import open_reader, open_store
 from logagent.store.derived import Memory
+from logagent.store.groups import ErrorSelection, ErrorTally
 from logagent.store.protocol import Batch, PruneCriteria, Reader, Store
 from logagent.store.selection import Direction, Selection, TextMatch
 
@@ -498,7 +499,8 @@ def test_every_error_of_a_store_is_one_of_ours(store: Store, path: Path) -> None
 def made_older(path: Path) -> None:
     """The file as the first version left it."""
     db = apsw.Connection(str(path))
-    for table in ("log_causality", "log_embeddings", "agent_memories"):
+    added = ("log_causality", "log_embeddings", "agent_memories", "errors", "event_errors", "run_errors", "resolutions")
+    for table in added:
         db.execute(f"DROP TABLE {table}")
     db.pragma("user_version", 1)
     db.close()
@@ -515,6 +517,26 @@ def test_an_older_file_is_read_as_it_is_and_brought_up_to_date_by_prepare(store:
     assert store.save_memories([Memory("m", "note", "text")]) == 1
     assert len(older.memories()) == 1
     older.close()
+
+
+def test_errors_stored_by_an_older_version_are_counted_by_prepare(store: Store, path: Path) -> None:
+    """Until then the answer is that nobody knows, not that there are none."""
+    store.append(Batch([event(7, "refused 3 times", level="ERROR")]))
+    before = counted_errors(store.url)
+    store.close()
+    made_older(path)
+    with pytest.raises(StoreUnavailable, match="logagent init"):
+        counted_errors(store.url)
+    store.prepare()
+    assert counted_errors(store.url) == before and len(before) == 1
+
+
+def counted_errors(url: str) -> list[ErrorTally]:
+    reader = open_reader(url)
+    try:
+        return list(reader.error_tallies(ErrorSelection()))
+    finally:
+        reader.close()
 
 
 def test_a_question_can_be_interrupted_from_another_thread(reader: Reader) -> None:

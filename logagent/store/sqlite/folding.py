@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import apsw
 
-from logagent.formats.fold import LearningFold, Run, fold_learning, fold_run
+from logagent.formats.fold import LearningFold, ResolutionFold, Run, fold_learning, fold_resolution, fold_run
 from logagent.formats.record import (
     LINE_TYPES,
     UNKNOWN_EXECUTION,
@@ -34,6 +34,7 @@ SELECTED: Final = (
 )
 _OF_RUN: Final = SELECTED + " WHERE f.subject = ? AND f.kind IN ('run_start', 'run_end')"
 _OF_LEARNING: Final = SELECTED + " WHERE f.subject = ? AND f.kind IN ('learning', 'learning_event')"
+_OF_ERROR: Final = SELECTED + " WHERE f.subject = ? AND f.kind = 'resolution'"
 
 
 def subject_of(line: Line) -> str:
@@ -97,7 +98,8 @@ def refold(db: apsw.Connection, names: Names, records: Sequence[Record]) -> None
         if execution_id != UNKNOWN_EXECUTION:
             refold_run(db, names.run(execution_id), execution_id)
     for learning_id in _subjects(records, Learning | LearningEvent):
-        _refold_learning(db, learning_id)
+        refold_learning(db, learning_id)
+    refold_resolutions(db, records)
 
 
 def _subjects(records: Sequence[Record], kinds: Any) -> Iterator[str]:
@@ -129,7 +131,8 @@ def refold_run(db: apsw.Connection, run_id: int, execution_id: str) -> None:
     )
 
 
-def _refold_learning(db: apsw.Connection, learning_id: str) -> None:
+def refold_learning(db: apsw.Connection, learning_id: str) -> None:
+    """Fold a learning's lines into its row."""
     lines = [folded_record(row) for row in db.execute(_OF_LEARNING, (storable(learning_id),))]
     learning = fold_learning(lines)
     if learning is None:
@@ -148,6 +151,20 @@ def _refold_learning(db: apsw.Connection, learning_id: str) -> None:
             encode(learning),
         ),
     )
+
+
+def refold_resolutions(db: apsw.Connection, records: Sequence[Record]) -> None:
+    """Bring what was last said of each error that these lines speak of up to date."""
+    for fingerprint in _subjects(records, Resolution):
+        folded = fold_resolution(folded_record(row) for row in db.execute(_OF_ERROR, (storable(fingerprint),)))
+        if folded is not None:
+            row = (storable(fingerprint), encode(folded))
+            db.execute("INSERT OR REPLACE INTO resolutions VALUES (?, ?)", row)
+
+
+def resolution_of(document: bytes) -> ResolutionFold:
+    """What a row of `resolutions` holds."""
+    return decode(document, ResolutionFold)
 
 
 def run_of(execution_id: str, document: bytes | None) -> Run:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from logagent.errors import RecordRejected
+from logagent.formats.error_fingerprint import ERROR_LEVEL
 from logagent.formats.record import EMPTY_OBJECT, LogLine, Origin, Record
 from logagent.formats.times import SECOND_US, utc_text
 from logagent.store.sqlite.names import HASH_BIAS, Names
@@ -55,6 +56,8 @@ class Intake:
         self.rows: list[tuple[Any, ...]] = []
         self.ends: dict[Origin, int] = {}
         self.embeddings: list[tuple[int, Any]] = []
+        self.errors: list[tuple[int, int, int, LogLine]] = []
+        """Id, time, run and line of each event that tells of an error."""
         self.folded: list[Record] = []
         self.duplicates = 0
         self.expired = 0
@@ -113,6 +116,8 @@ class Intake:
             extra_data = None
         if line.embeddings is not None:
             self.embeddings.append((last_id, line.embeddings))
+        if line.level_no >= ERROR_LEVEL or line.exception is not None:
+            self.errors.append((last_id, ts_us, group.run, line))
         self.rows.append((
             last_id, ts_us, offset, own, record.hash - HASH_BIAS, length,
             self._names.origins.get(origin) or self._names.origin(origin),

@@ -11,6 +11,7 @@ import apsw
 from logagent.formats.record import LogLine, Record
 from logagent.store.protocol import PruneCriteria, PruneResult
 from logagent.store.sqlite.connection import fetched
+from logagent.store.sqlite.errors import FORGET_CHOSEN
 from logagent.store.sqlite.intake import HOUR_US
 from logagent.store.sqlite.names import HASH_BIAS
 from logagent.store.sqlite.schema import KEY, whole_periods
@@ -154,6 +155,7 @@ _DELETE: Final = (
         " AND EXISTS (SELECT 1 FROM log_causality)"
         for end in ("from_log", "to_log")
     ),
+    *FORGET_CHOSEN,
     "DELETE FROM events WHERE id IN temp.chosen",
     "DELETE FROM temp.chosen",
     "PRAGMA incremental_vacuum(500)",

@@ -12,9 +12,10 @@ import apsw
 import msgspec
 
 from logagent.errors import BadQuery, QueryTimeout, StoreTooNew, StoreUnavailable
-from logagent.formats.fold import LearningFold
+from logagent.formats.fold import LearningFold, ResolutionFold
 from logagent.formats.record import Record
 from logagent.store.derived import Memory, Relation, Vector
+from logagent.store.groups import ErrorInRun, ErrorSelection, ErrorTally, RunLine, SiteTally
 from logagent.store.protocol import (
     Arrivals,
     EventPage,
@@ -28,7 +29,7 @@ from logagent.store.protocol import (
     Total,
 )
 from logagent.store.selection import Direction, RunSelection, Selection
-from logagent.store.sqlite import counting, derived, search
+from logagent.store.sqlite import counting, derived, errors, run_lines, search
 from logagent.store.sqlite import runs as run_rows
 from logagent.store.sqlite.conditions import register_functions
 from logagent.store.sqlite.connection import (
@@ -39,7 +40,7 @@ from logagent.store.sqlite.connection import (
     translated,
 )
 from logagent.store.sqlite.export import exported
-from logagent.store.sqlite.folding import learning_of
+from logagent.store.sqlite.folding import learning_of, resolution_of
 from logagent.store.sqlite.free_query import free_query
 from logagent.store.sqlite.names import HASH_BIAS
 from logagent.store.sqlite.neighbours import neighbours
@@ -54,6 +55,7 @@ _T = TypeVar("_T")
 _STEPS: Final = 20_000
 """SQLite's own instructions between two looks at whether to go on."""
 _FIRST_WITH_DERIVED: Final = 2
+_FIRST_WITH_ERRORS: Final = 3
 
 
 class SqliteReader:
@@ -135,6 +137,32 @@ class SqliteReader:
         text = f"SELECT document FROM learnings {where} ORDER BY ts_us DESC, learning_id DESC LIMIT ?"
         return self._ask(lambda db: [learning_of(row[0]) for row in db.execute(text, (*values, limit))])
 
+    def error_tallies(self, selection: ErrorSelection, limit: int = 1_000) -> Sequence[ErrorTally]:
+        """Errors by script, from the roll-up."""
+        return self._ask_counted(lambda db: errors.tallies(db, selection, limit))
+
+    def errors_in_runs(self, selection: ErrorSelection, limit: int = 1_000) -> Sequence[ErrorInRun]:
+        """Errors run by run, from the roll-up."""
+        return self._ask_counted(lambda db: errors.in_runs(db, selection, limit))
+
+    def error_events(self, fingerprint: str, execution_id: str | None = None, limit: int = 5) -> list[Record]:
+        """Events of one error, the last stored first."""
+        return self._ask_counted(lambda db: _by_ids(db, errors.events_of(db, fingerprint, execution_id, limit)))
+
+    def resolutions(self) -> Mapping[str, ResolutionFold]:
+        """What was last said of errors."""
+        text = "SELECT document FROM resolutions"
+        folds = self._ask_counted(lambda db: [resolution_of(row[0]) for row in db.execute(text)])
+        return {fold.error_fingerprint: fold for fold in folds}
+
+    def run_lines(self, execution_id: str, limit: int) -> Sequence[RunLine]:
+        """Events of a run, with few columns."""
+        return self._ask(lambda db: run_lines.lines(db, execution_id, limit))
+
+    def site_tallies(self, execution_ids: Sequence[str]) -> Sequence[SiteTally]:
+        """Counts by call site, from the roll-up."""
+        return self._ask(lambda db: run_lines.sites(db, execution_ids))
+
     def relations(self, ids: Sequence[str], limit: int = 1_000) -> Sequence[Relation]:
         """Saved edges from or to any of those."""
         return self._ask_derived(lambda db: derived.relations(db, ids, limit), [])
@@ -214,6 +242,16 @@ class SqliteReader:
     def _ask_derived(self, question: Callable[[apsw.Connection], _T], without: _T) -> _T:
         """A file that no newer daemon has opened yet has nothing derived."""
         return self._ask(lambda db: question(db) if db.pragma("user_version") >= _FIRST_WITH_DERIVED else without)
+
+    def _ask_counted(self, question: Callable[[apsw.Connection], _T]) -> _T:
+        """A file that no newer daemon has opened yet has its errors uncounted: "none" would be a lie."""
+
+        def counted(db: apsw.Connection) -> _T:
+            if db.pragma("user_version") < _FIRST_WITH_ERRORS:
+                raise StoreUnavailable(f"errors in {self._path} are not counted yet: `logagent init` does it, once")
+            return question(db)
+
+        return self._ask(counted)
 
     def _connection(self) -> apsw.Connection:
         if self._db is not None and not self._is_current():

@@ -8,8 +8,10 @@ from typing import Final
 import apsw
 
 from logagent.errors import StoreCorrupt, StoreTooNew
+from logagent.store.sqlite.backfill import count_errors
+from logagent.store.sqlite.errors import SCHEMA as _ERRORS
 
-VERSION: Final = 2
+VERSION: Final = 3
 APPLICATION_ID: Final = 0x6C6F6761
 """`loga`, in the file's header: tells our file from any other database."""
 
@@ -215,8 +217,11 @@ def migrate(db: apsw.Connection) -> None:
     if version == 0 and db.execute("SELECT count(*) FROM sqlite_schema").get:
         raise StoreCorrupt(f"{db.filename} is a database of something else: give logagent a file of its own")
     for step in _MIGRATIONS[version:]:
-        for statements in step:
-            db.execute(statements)
+        for part in step:
+            if isinstance(part, str):
+                db.execute(part)
+            else:
+                part(db)
     if version == 0:
         db.execute(
             "INSERT INTO meta VALUES ('store_id', ?), ('store_seq', 0), ('last_id', 0)", (secrets.token_hex(16),)
@@ -225,5 +230,5 @@ def migrate(db: apsw.Connection) -> None:
     db.pragma("user_version", VERSION)
 
 
-_MIGRATIONS: Final = ((_META, _EVENTS, _RUNS, _COUNTS, _SEARCH, _VIEWS), (_DERIVED,))
+_MIGRATIONS: Final = ((_META, _EVENTS, _RUNS, _COUNTS, _SEARCH, _VIEWS), (_DERIVED,), (_ERRORS, count_errors))
 """What leads from version n to n + 1, in order; the first makes everything."""

@@ -23,6 +23,7 @@ from logagent.store.sqlite.connection import (
     open_for_writing,
     translated,
 )
+from logagent.store.sqlite.errors import ErrorCounter
 from logagent.store.sqlite.intake import Identity, Intake, own_bit
 from logagent.store.sqlite.names import HASH_BIAS, Names
 from logagent.store.sqlite.present import present
@@ -262,6 +263,8 @@ def _open_run(execution_id: str, document: bytes | None, fingerprint: int) -> Op
 def _write_events(db: apsw.Connection, intake: Intake) -> None:
     db.executemany(INSERT, intake.rows)
     tallies.add(db, intake)
+    if intake.errors:
+        ErrorCounter(db).add_events(intake.errors)
     if intake.embeddings:
         db.executemany("INSERT INTO event_embeddings VALUES (?, ?)", intake.embeddings)
     db.execute(_INDEX_WORDS, (intake.rows[0][0], intake.last_id))
@@ -277,6 +280,7 @@ def _write_folded(db: apsw.Connection, names: Names, intake: Intake) -> int:
         if _identity(record) not in known:
             new.setdefault(_identity(record), record)
     folding.keep(db, names, new.values())
+    ErrorCounter(db).add_ends(names, new.values())
     folding.refold(db, names, list(new.values()))
     for record in new.values():
         intake.ends[record.origin] = max(intake.ends.get(record.origin, 0), record.offset + record.length)
