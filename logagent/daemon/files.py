@@ -181,6 +181,7 @@ class Files:
             self._keep_cut(file, size, ctime_ns, now_us)
         file.size, file.ctime_ns = size, ctime_ns
         file.greatest_size = max(file.greatest_size, size)
+        file.was_read_whole = bool(file.compression) and (file.is_settled or file.is_let_go)
         file.is_let_go = False
         if file.stream is not None:
             file.stream.look_again()
@@ -310,6 +311,15 @@ class Files:
         file.scan = None
         return self._go_on(file, file.tail, first)
 
+    def identify_new(self) -> None:
+        """Know new files by their first line though nothing can be shipped: packed or copied, they are known again."""
+        for file in self.busy():
+            if file.stream is None and file.tail is not None:
+                try:
+                    self.identify(file, is_over=False)
+                except OSError as error:
+                    file.trouble = error.strerror or type(error).__name__
+
     def is_looking_on(self, file: File) -> bool:
         """True while its first line is further in than one look reads."""
         return file.scan is not None and file.scan.has_more
@@ -402,10 +412,14 @@ class Files:
 
     def rewritten(self, file: File, facts: FileFacts, now: float, now_us: int) -> None:
         """Its content is another: what it was is gone, and it begins anew."""
-        entry = msgspec.structs.replace(file.entry(), gone_us=now_us, ctime_ns=facts.ctime_ns, cut_at=0)
+        is_finished = file.was_read_whole
+        entry = msgspec.structs.replace(
+            file.entry(), gone_us=now_us, ctime_ns=facts.ctime_ns, cut_at=0, is_finished=is_finished
+        )
         self.gone.add(entry)
         self.cut.add(entry.fingerprint)
         self._unfollow(file)
+        file.was_read_whole = False
         file.rewrites += 1
         file.begin_at, file.begun_at = None, 0
         file.size = file.greatest_size = facts.size
@@ -520,7 +534,9 @@ class Files:
         )
 
     def raw_line(self, record: Record) -> bytes | None:
-        """The record's bytes on disk, if its file is still followed and can be read."""
+        """The record's bytes on disk, if its file is still followed and can be read, and they fit into memory."""
+        if record.length > self.rules.context.max_line_bytes:
+            return None
         for file in self:
             if file.stream is not None and file.stream.fingerprint == record.origin.fingerprint and file.tail:
                 try:
