@@ -14,7 +14,7 @@ from logagent.settings.names import nearest_setting
 
 SYSTEM_CONFIG: Final = "/etc/logagent/logagent.toml"
 
-ELSEWHERE: Final = frozenset({"LOGAGENT_CONFIG", "LOGAGENT_EXECUTION_ID"})
+ELSEWHERE: Final = frozenset({"LOGAGENT_CONFIG", "LOGAGENT_EXECUTION_ID", "LOGAGENT_FAULT"})
 """Variables of ours that are no settings."""
 
 
