@@ -12,6 +12,7 @@ LogagentError
 ├── CheckpointError
 │   ├── CheckpointCorrupt    fall back to the previous generation, else re-read
 │   └── CheckpointTooNew     written by a newer logagent: refuse, exit 2
+├── EmbedderUnavailable  vectors cannot be made just now; words still find
 └── QueryError
     ├── BadQuery             exit 2, names the position
     ├── NotFound             exit 3, names what is nearest
@@ -84,6 +85,13 @@ class CheckpointCorrupt(CheckpointError):
 
 class CheckpointTooNew(CheckpointError):
     """The checkpoint was written by a newer version."""
+
+
+class EmbedderUnavailable(LogagentError):
+    """The embedder does not answer, or not with vectors; the same call may succeed later."""
+
+    code = "embedder_unavailable"
+    retry = True
 
 
 class QueryError(LogagentError):

@@ -19,9 +19,10 @@ BELOW = {
     "formats": {"errors"},
     "settings": {"errors", "formats"},
     "store": {"errors", "formats", "settings"},
-    "daemon": {"errors", "formats", "settings", "store"},
-    "query": {"errors", "formats", "settings", "store"},
-    "cli": {"errors", "formats", "settings", "store", "daemon", "query"},
+    "embedders": {"errors", "formats", "settings", "store"},
+    "daemon": {"errors", "formats", "settings", "store", "embedders"},
+    "query": {"errors", "formats", "settings", "store", "embedders"},
+    "cli": {"errors", "formats", "settings", "store", "embedders", "daemon", "query"},
     "__main__": {"cli"},
 }
 """The table of the house rules: formats, errors < settings < store < {daemon, query} < cli."""

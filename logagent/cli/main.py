@@ -24,6 +24,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "losses": ("logagent.cli.losses", "The loss ledger: what was seen and could not be had."),
     "doctor": ("logagent.cli.doctor", "What is wrong here, and the command that mends it."),
     "prune": ("logagent.cli.pruning", "Delete old events."),
+    "embed": ("logagent.cli.embedding", "Make vectors of messages, to find them by meaning."),
     "install-service": ("logagent.cli.install_service", "Install the systemd unit."),
     "demo": ("logagent.cli.demo", "The main job, for real, in a throw-away directory."),
 }

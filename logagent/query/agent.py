@@ -14,12 +14,15 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from logagent.embedders import configured_embedder
 from logagent.formats import end_run, log_agent_learning, script_execution, start_run
-from logagent.query import counts, events, free, history, plain_search, pruning, relations, runs
+from logagent.query import counts, events, free, history, hybrid, memory, plain_search, pruning, relations, runs
 from logagent.query.execution_errors import execution_errors
 from logagent.query.item import Item, Page
 from logagent.query.language import parse_query
+from logagent.query.plug_ins import Embedder, HybridSearch, MemoryBackend, RelationshipExtractor
 from logagent.query.sources import Place, find_place, open_source
+from logagent.settings import load_settings
 from logagent.store.protocol import Reader
 
 P = ParamSpec("P")
@@ -41,9 +44,26 @@ class SyncAgentLogManager:
     start_run = staticmethod(start_run)
     end_run = staticmethod(end_run)
 
-    def __init__(self, store: str | None = None, state_dir: str | None = None) -> None:
-        """Args: a store's URL or a log file, and the daemon's state directory; by default what settings say."""
+    def __init__(
+        self,
+        store: str | None = None,
+        state_dir: str | None = None,
+        *,
+        embedder: Embedder | None = None,
+        extractor: RelationshipExtractor | None = None,
+        memory: MemoryBackend | None = None,
+    ) -> None:
+        """Plug-ins take the place of what settings name and of what is built in.
+
+        Args:
+            store: its URL, or a log file; by default what settings say.
+            state_dir: the daemon's; by default what settings say.
+            extractor: finds relations beside the built-in rules.
+        """
         self._given = (store, state_dir)
+        self._embedder = embedder
+        self._extractor = extractor
+        self._memory = memory
         self._reader: Reader | None = None
 
     def __enter__(self) -> SyncAgentLogManager:
@@ -68,6 +88,11 @@ class SyncAgentLogManager:
         if self._reader is None:
             self._reader = open_source(self._place.url)
         return self._reader
+
+    def interrupt(self) -> None:
+        """Called from another thread: the question under way ends soon, as a QueryTimeout."""
+        if self._reader is not None:
+            self._reader.interrupt()
 
     def query_logs(self, aql_query: str, bind_vars: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
         """The answer of one AQL query on an ArangoDB store; on SQLite a BadQuery that names `sql`."""
@@ -108,6 +133,32 @@ class SyncAgentLogManager:
         1
         """
         return plain_search.search_text(self.reader, text_query, filters or {}, limit)
+
+    def hybrid_search(
+        self,
+        query: str,
+        search_type: str = "hybrid",
+        collection: str = "log_events",
+        limit: int = 50,
+        filters: Mapping[str, Any] | None = None,
+    ) -> Page:
+        """By words (`bm25`), by meaning (`vector`) or both (`hybrid`); the mode that was used is in `page.hints`.
+
+        Args:
+            collection: log_events, or by words alone agent_learnings and agent_memories.
+
+        >>> page = log.hybrid_search("workers", "bm25", "agent_learnings")
+        >>> page[0].learning, page.hints
+        ('keep workers below 16', ('searched by bm25',))
+        """
+        return self.hybrid.search(query, search_type, collection, limit, filters)
+
+    @property
+    def hybrid(self) -> HybridSearch:
+        """The same as an object that is a HybridSearch."""
+        if self._embedder is None:
+            self._embedder = configured_embedder(load_settings(flags={"state_dir": self._given[1]}))
+        return hybrid.StoreSearch(self.reader, self._embedder)
 
     def search(self, text: str = "", *, limit: int = 100, next: str | None = None) -> Page:  # noqa: A002
         """Events by the query language of `logagent-query search`, newest first; `next` is a page's cursor.
@@ -189,15 +240,39 @@ class SyncAgentLogManager:
         >>> [edge.type for edge in log.build_execution_graph("etl_2").edges]
         ['FOLLOWED_BY']
         """
-        return relations.execution_graph(self.reader, execution_id, include_relationships=include_relationships)
+        return relations.execution_graph(
+            self.reader, execution_id, include_relationships=include_relationships, extractor=self._extractor
+        )
 
     def extract_log_relationships(self, execution_id: str, save: bool = False) -> Page:
         """Relations between a run's events: {from_log, to_log, relationship, confidence, method, rationale}.
 
+        Args:
+            save: keep them as `log_causality` edges; again makes no edge twice.
+
         >>> len(log.extract_log_relationships("etl_2"))
         0
         """
-        return relations.extracted(self.reader, execution_id, save=save)
+        if save:
+            return relations.extracted_and_saved(self.reader, self._place.url, execution_id, self._extractor)
+        return relations.extracted(self.reader, execution_id, self._extractor)
+
+    def related(self, event: str, depth: int = 2) -> Page:
+        """What saved relations lead to from an event, in either direction, nearest first.
+
+        >>> len(log.related(log.search("refused")[0].key))
+        0
+        """
+        return relations.related(self.reader, event, depth)
+
+    def create_execution_memory(self, execution_id: str) -> Item:
+        """Keep what a run came to: {memory_id, memory_type, content, metadata}; again renews the same memory.
+
+        >>> log.create_execution_memory("etl_2").content.splitlines()[0]
+        'etl failed after 9.0s'
+        """
+        backend = self._memory or memory.StoreMemory(self._place.url)
+        return memory.execution_memory(self.reader, backend, execution_id)
 
     def prune_logs(
         self,
@@ -249,6 +324,7 @@ class AgentLogManager:
     sql = _hop(SyncAgentLogManager.sql)
     search_logs = _hop(SyncAgentLogManager.search_logs)
     search_bm25_logs = _hop(SyncAgentLogManager.search_bm25_logs)
+    hybrid_search = _hop(SyncAgentLogManager.hybrid_search)
     search = _hop(SyncAgentLogManager.search)
     get_latest_response = _hop(SyncAgentLogManager.get_latest_response)
     get_execution_summary = _hop(SyncAgentLogManager.get_execution_summary)
@@ -260,11 +336,21 @@ class AgentLogManager:
     active_runs = _hop(SyncAgentLogManager.active_runs)
     build_execution_graph = _hop(SyncAgentLogManager.build_execution_graph)
     extract_log_relationships = _hop(SyncAgentLogManager.extract_log_relationships)
+    related = _hop(SyncAgentLogManager.related)
+    create_execution_memory = _hop(SyncAgentLogManager.create_execution_memory)
     prune_logs = _hop(SyncAgentLogManager.prune_logs)
 
-    def __init__(self, store: str | None = None, state_dir: str | None = None) -> None:
+    def __init__(
+        self,
+        store: str | None = None,
+        state_dir: str | None = None,
+        *,
+        embedder: Embedder | None = None,
+        extractor: RelationshipExtractor | None = None,
+        memory: MemoryBackend | None = None,
+    ) -> None:
         """Args: as for SyncAgentLogManager."""
-        self._sync = SyncAgentLogManager(store, state_dir)
+        self._sync = SyncAgentLogManager(store, state_dir, embedder=embedder, extractor=extractor, memory=memory)
         self._thread: ThreadPoolExecutor | None = None
 
     async def __aenter__(self) -> AgentLogManager:
@@ -277,7 +363,11 @@ class AgentLogManager:
         if self._thread is None:
             # One thread, since a reader belongs to one at a time.
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="logagent-query")
-        return await asyncio.get_running_loop().run_in_executor(self._thread, question)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, question)
+        except asyncio.CancelledError:
+            self._sync.interrupt()  # nobody waits for it any more, and the next question needs the thread
+            raise
 
     async def close(self) -> None:
         """Let go of the store and of the thread; the next question begins again."""

@@ -38,16 +38,24 @@ def search_text(reader: Reader, text: str, filters: Mapping[str, Any], limit: in
     >>> [item.level for item in search_text(reader, "refused failed", {"script_name": "etl"}, 10)]
     ['ERROR', 'WARNING']
     """
+    return search(reader, question_of(text, filters, limit))
+
+
+def question_of(text: str, filters: Mapping[str, Any], limit: int) -> EventQuestion:
+    """The question that plain text and filters by field name ask.
+
+    Raises:
+        BadQuery: as above.
+    """
     given = {name: value for name, value in filters.items() if value is not None}
     window = python_window(given.pop("time_range", None))
     words = "" if text.strip() == "*" else text.strip()
-    question = EventQuestion(
+    return EventQuestion(
         where=all_of([condition for name, value in given.items() for condition in _filter(name, value)]),
         any_of=words or None,
         window=window,
         limit=limit,
     )
-    return search(reader, question)
 
 
 def _filter(name: str, value: object) -> list[Condition]:

@@ -1,65 +1,126 @@
-"""Relations between the events of one run, by rules: what followed, failed because of, was retried, was fixed.
-
-Rules look at order, levels, functions, templates and exception chains. They say what they saw (`rationale`) and
-how sure that makes them (`confidence`); they do not guess from words, save for whole ones that claim a fix.
-"""
+"""Questions about relations: of one run's events by rules and plug-ins, as a graph, and across what was saved."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any, Final
 
 import msgspec
 
-from logagent.errors import NotPermitted
-from logagent.formats.key import parse_key
-from logagent.query.documents import event_item, learning_item
+from logagent.errors import BadQuery, NotPermitted
+from logagent.formats.record import UNKNOWN_EXECUTION
+from logagent.query.documents import event_item, learning_item, short_id
 from logagent.query.item import Item, Page
-from logagent.query.references import run_id_of
-from logagent.query.template import masked
+from logagent.query.plug_ins import RelationshipExtractor
+from logagent.query.references import event_of, run_id_of
+from logagent.query.rules import related_by_learning, related_by_rules
+from logagent.query.wording import command, is_plain_name
+from logagent.store import open_store
+from logagent.store.derived import Relation
 from logagent.store.protocol import Reader, Total
 from logagent.store.selection import Compare, Direction, Field, Selection
 
-_MOST_EVENTS: Final = 2_000
-_ERROR: Final = 40
-_SAYS_FIXED: Final = re.compile(r"\b(?:fixed|resolved|recovered|succeeded|restored)\b", re.IGNORECASE)
-_SAYS_RETRY: Final = re.compile(r"\b(?:retry|retrying|retried|attempt)\b", re.IGNORECASE)
-_METHOD: Final = "rules-1"
+MOST_EVENTS: Final = 2_000
+_MOST_RELATED: Final = 200
+_DEEPEST: Final = 5
+_NEXT_TO: Final = 5
+"""An extractor that reads texts is asked about each event with so many before it."""
+_BOUND: Final = f"looked at the first {MOST_EVENTS:,} events of the run; there are more"
 
 
-class Relation(msgspec.Struct, frozen=True):
-    """One event, by key, to another (or to a learning, by id), and why."""
+class _Found(msgspec.Struct, frozen=True):
+    """A run's first events and learnings as documents, and the relations between them."""
 
-    from_log: str
-    to_log: str
-    relationship: str
-    confidence: float
-    rationale: str
-
-    def document(self) -> dict[str, Any]:
-        """The relation with the field names that users know."""
-        return {**msgspec.structs.asdict(self), "method": _METHOD}
+    execution_id: str
+    events: Sequence[Mapping[str, Any]]
+    has_more: bool
+    learnings: Sequence[Mapping[str, Any]]
+    relations: Sequence[Relation]
 
 
-def extracted(reader: Reader, reference: str, *, save: bool = False) -> Page:
+def extracted(reader: Reader, reference: str, extractor: RelationshipExtractor | None = None) -> Page:
     """The relations of a run's events, of its first 2,000: FIXED_BY, CAUSED_BY, RETRY_OF, LEARNED_FROM.
+
+    Args:
+        extractor: finds more, beside the rules.
 
     Raises:
         NotFound: no such run.
-        NotPermitted: `save`; a reading handle has nowhere to keep them.
+
+    >>> extracted(reader, "etl_2").total.value
+    0
     """
-    if save:
-        raise NotPermitted("relations cannot be saved through a reading handle; ask without save=True")
+    found = _found(reader, reference, extractor)
+    return _page(found, [_BOUND] if found.has_more else [])
+
+
+def extracted_and_saved(
+    reader: Reader, url: str, reference: str, extractor: RelationshipExtractor | None = None
+) -> Page:
+    """The same, kept as edges by a handle that writes, opened for this alone; again makes no edge twice.
+
+    Raises:
+        NotFound: no such run.
+        NotPermitted: the source is a log file.
+    """
+    if "://" not in url:
+        raise NotPermitted("a log file has no place for relations; save them in a store")
+    found = _found(reader, reference, extractor)
+    store = open_store(url)
+    try:
+        store.prepare()
+        new = store.save_relations(found.relations)
+    finally:
+        store.close()
+    said = f"saved {len(found.relations)} relations, {new} of them new"
+    return _page(found, [said, *([_BOUND] if found.has_more else [])])
+
+
+def _page(found: _Found, hints: Sequence[str]) -> Page:
+    items = [msgspec.structs.asdict(each) for each in found.relations]
+    return Page("relation", items, total=Total(len(items), not found.has_more), hints=hints)
+
+
+def _found(reader: Reader, reference: str, extractor: RelationshipExtractor | None) -> _Found:
     execution_id = run_id_of(reader, reference)
-    run_events, has_more = _events(reader, execution_id)
-    found = [*_relations(run_events), *_learnt(reader, execution_id, run_events)]
-    return Page("relation", [each.document() for each in found], total=Total(len(found), not has_more))
+    page = reader.events(_selection(execution_id), MOST_EVENTS)
+    events = [event_item(record) for record in page.records]
+    learnings = [learning_item(each) for each in reader.learnings(execution_id)]
+    relations = [*related_by_rules(events), *related_by_learning(events, learnings)]
+    if extractor is not None:
+        relations += _by_extractor(events, extractor)
+    return _Found(execution_id, events, page.has_more, learnings, _each_once(relations))
 
 
-def execution_graph(reader: Reader, reference: str, *, include_relationships: bool = True) -> Item:
-    """A run as a graph of its first 2,000 events.
+def _selection(execution_id: str) -> Selection:
+    return Selection(where=Compare(Field.RUN, "=", execution_id), direction=Direction.OLDEST_FIRST)
+
+
+def _by_extractor(events: Sequence[Mapping[str, Any]], extractor: RelationshipExtractor) -> Iterator[Relation]:
+    method = type(extractor).__name__
+    for at, later in enumerate(events):
+        for earlier in events[max(0, at - _NEXT_TO) : at]:
+            for said in extractor.extract_relationships(earlier["message"], later["message"]):
+                yield Relation(earlier["key"], later["key"], str(said["type"]), float(said["confidence"]), method)
+
+
+def _each_once(relations: Sequence[Relation]) -> list[Relation]:
+    """The first of those that lead from the same to the same by the same name."""
+    found: dict[tuple[str, str, str], Relation] = {}
+    for each in relations:
+        found.setdefault((each.from_log, each.to_log, each.relationship), each)
+    return list(found.values())
+
+
+def execution_graph(
+    reader: Reader,
+    reference: str,
+    *,
+    include_relationships: bool = True,
+    extractor: RelationshipExtractor | None = None,
+) -> Item:
+    """A run as a graph of its first 2,000 events, with the relations that were saved for them.
 
     Returns:
         {"nodes": [{id, label, timestamp, level, function}], "edges": [{from, to, type, weight}],
@@ -71,31 +132,22 @@ def execution_graph(reader: Reader, reference: str, *, include_relationships: bo
     >>> execution_graph(reader, "etl_2").metadata["total_logs"]
     2
     """
-    execution_id = run_id_of(reader, reference)
-    run_events, has_more = _events(reader, execution_id)
-    edges = [_edge(first["key"], second["key"], "FOLLOWED_BY", 1.0) for first, second in pairwise(run_events)]
-    nodes = [_node(event) for event in run_events]
+    found = _found(reader, reference, extractor)
+    edges = [_edge(first["key"], second["key"], "FOLLOWED_BY", 1.0) for first, second in pairwise(found.events)]
+    nodes = [_node(event) for event in found.events]
     if include_relationships:
-        edges += [_edge(r.from_log, r.to_log, r.relationship, r.confidence) for r in _relations(run_events)]
-        nodes += [_learning_node(learning) for learning in _learnings(reader, execution_id)]
-        learnt = _learnt(reader, execution_id, run_events)
-        edges += [_edge(r.from_log, r.to_log, r.relationship, r.confidence) for r in learnt]
-    total = reader.count(_selection(execution_id)).value if has_more else len(run_events)
-    metadata = {"execution_id": execution_id, "total_logs": total, "truncated": has_more}
+        nodes += [_learning_node(learning) for learning in found.learnings]
+        here = {node["id"] for node in nodes}
+        saved = [each for each in _saved(reader, here) if {each.from_log, each.to_log} <= here]
+        related = _each_once([*found.relations, *saved])
+        edges += [_edge(each.from_log, each.to_log, each.relationship, each.confidence) for each in related]
+    total = reader.count(_selection(found.execution_id)).value if found.has_more else len(found.events)
+    metadata = {"execution_id": found.execution_id, "total_logs": total, "truncated": found.has_more}
     return Item({"nodes": nodes, "edges": edges, "metadata": metadata})
 
 
-def _selection(execution_id: str) -> Selection:
-    return Selection(where=Compare(Field.RUN, "=", execution_id), direction=Direction.OLDEST_FIRST)
-
-
-def _events(reader: Reader, execution_id: str) -> tuple[list[dict[str, Any]], bool]:
-    found = reader.events(_selection(execution_id), _MOST_EVENTS)
-    return [event_item(record) for record in found.records], found.has_more
-
-
-def _learnings(reader: Reader, execution_id: str) -> list[dict[str, Any]]:
-    return [learning_item(each) for each in reader.learnings(execution_id)]
+def _saved(reader: Reader, ids: set[str]) -> Sequence[Relation]:
+    return reader.relations(sorted(ids), 10 * MOST_EVENTS)
 
 
 def _node(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,61 +174,54 @@ def _edge(start: str, end: str, kind: str, weight: float) -> dict[str, Any]:
     return {"from": start, "to": end, "type": kind, "weight": weight}
 
 
-def _relations(run_events: Sequence[Mapping[str, Any]]) -> Iterator[Relation]:
-    for index, event in enumerate(run_events):
-        if event["level_no"] >= _ERROR:
-            yield from _fixed_by(event, run_events[index + 1 :])
-            yield from _caused_by(event, run_events[:index])
-        if _SAYS_RETRY.search(event["message"]):
-            yield from _retry_of(event, run_events[:index])
+def related(reader: Reader, text: str, depth: int = 2) -> Page:
+    """What saved relations lead to from an event, in either direction, nearest first; at most 200.
+
+    Returns:
+        items {depth, relationship, from_log, to_log, confidence, rationale, other (the end that is further away),
+        id, level, timestamp, message (of it, where it is an event)}.
+
+    Raises:
+        BadQuery: depth is not 1 to 5.
+        NotFound: there is no such event.
+
+    >>> related(reader, reader.events(Selection(), 1).records[0].key).total.value
+    0
+    """
+    if not 1 <= depth <= _DEEPEST:
+        raise BadQuery(f"depth {depth} is out of range 1 to {_DEEPEST}")
+    record = event_of(reader, text)
+    walked = list(islice(_walk(reader, record.key, depth), _MOST_RELATED + 1))
+    items = [_related_item(reader, *step) for step in walked[:_MOST_RELATED]]
+    run = record.line.execution_id
+    hints = [] if items or run == UNKNOWN_EXECUTION or not is_plain_name(run) else [command("relate", run, "--save")]
+    return Page("related", items, truncated=len(walked) > _MOST_RELATED, hints=hints)
 
 
-def _fixed_by(error: Mapping[str, Any], later: Sequence[Mapping[str, Any]]) -> Iterator[Relation]:
-    """The first later success of the same function, else the first that says so in a whole word."""
-    calm = [event for event in later if event["level_no"] < 30 and not _SAYS_RETRY.search(event["message"])]
-    function = error.get("function_name")
-    same = next((event for event in calm if function and event.get("function_name") == function), None)
-    if same is not None:
-        yield Relation(error["key"], same["key"], "FIXED_BY", 0.7, f"first success of {function} after the error")
-        return
-    says = next((event for event in calm if _SAYS_FIXED.search(event["message"])), None)
-    if says is not None:
-        yield Relation(error["key"], says["key"], "FIXED_BY", 0.5, "a later event says so in a whole word")
-
-
-def _caused_by(error: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> Iterator[Relation]:
-    """An earlier exception whose text this one's traceback carries: it was chained, or wrapped."""
-    exception = error.get("exception")
-    traceback = str(exception.get("traceback") or "") if isinstance(exception, Mapping) else ""
-    if not traceback:
-        return
-    for event in reversed(earlier):
-        said = _exception_text(event)
-        if said and said != _exception_text(error) and said in traceback:
-            yield Relation(error["key"], event["key"], "CAUSED_BY", 0.9, "its traceback contains that exception")
+def _walk(reader: Reader, start: str, depth: int) -> Iterator[tuple[int, str, Relation]]:
+    """Each edge once, with its distance and its further end, breadth first."""
+    reached, edge, told = {start}, [start], set[tuple[str, str, str]]()
+    for distance in range(1, depth + 1):
+        further: list[str] = []
+        for each in reader.relations(edge):
+            name = (each.from_log, each.to_log, each.relationship)
+            if name in told:
+                continue
+            told.add(name)
+            other = each.to_log if each.from_log in edge else each.from_log
+            yield distance, other, each
+            if other not in reached:
+                reached.add(other)
+                further.append(other)
+        edge = further
+        if not edge:
             return
 
 
-def _exception_text(event: Mapping[str, Any]) -> str:
-    exception = event.get("exception")
-    if not isinstance(exception, Mapping) or not exception.get("value"):
-        return ""
-    return f"{exception.get('type')}: {exception['value']}"
-
-
-def _retry_of(event: Mapping[str, Any], earlier: Sequence[Mapping[str, Any]]) -> Iterator[Relation]:
-    text = masked(event["message"])
-    for before in reversed(earlier):
-        if masked(before["message"]) == text:
-            yield Relation(event["key"], before["key"], "RETRY_OF", 0.8, "the same message, said as a retry")
-            return
-
-
-def _learnt(reader: Reader, execution_id: str, run_events: Sequence[Mapping[str, Any]]) -> list[Relation]:
-    here = {event["key"] for event in run_events}
-    return [
-        Relation(key, learning["learning_id"], "LEARNED_FROM", 1.0, "the learning names it as evidence")
-        for learning in _learnings(reader, execution_id)
-        for key in learning["evidence"]
-        if parse_key(key) and key in here
-    ]
+def _related_item(reader: Reader, distance: int, other: str, relation: Relation) -> dict[str, Any]:
+    item = {"depth": distance, **msgspec.structs.asdict(relation), "other": other}
+    record = reader.event(other)
+    if record is not None:
+        event = event_item(record)
+        item |= {"id": short_id(event), **{name: event[name] for name in ("level", "timestamp", "message")}}
+    return item

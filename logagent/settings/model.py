@@ -181,6 +181,17 @@ class Settings:
         "LOG_RETENTION_DAYS",
     )
 
+    # Finding by meaning
+    embedder: str | None = _setting(
+        None,
+        Text("a URL or a directory"),
+        "Makes vectors of messages: a service (http://host/v1/embeddings#model) or a directory with a model2vec or "
+        "sentence-transformers model. Unset: search is by words.",
+    )
+    embedder_key_file: str | None = _setting(
+        None, Path(), "A file that holds the key of that service and nothing else; mode 0600."
+    )
+
     # Watching the daemon
     enable_monitoring: bool = _setting(True, Switch(), "Check the alerts' conditions.", "ENABLE_MONITORING")
     monitoring_interval_s: float = _setting(
