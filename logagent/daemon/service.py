@@ -314,9 +314,8 @@ class Daemon:
         self.files.take(look, self._clock.monotonic(), self._clock.now_us())
 
     def _watch(self) -> None:
-        """Watch new directories, and look into them again: files may have come before the watch did."""
-        new = self._wakeups.watch(self._discovery.directories)
-        if new:
+        """Watch new directories, and look into them again: files and more directories may have come before the watch did."""
+        while new := self._wakeups.watch(self._discovery.directories):
             self._take(self._discovery.look_at(new))
 
     def _wait_s(self) -> float:
