@@ -1,0 +1,42 @@
+"""What works with loguru alone, and what the commands say then."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BLOCK = """
+import sys
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        allowed = name.split(".")[0] in sys.stdlib_module_names or name.split(".")[0] in ("logagent", "loguru")
+        if not allowed:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Block())
+"""
+
+
+def run(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", BLOCK + code], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("module", ["logagent.cli", "logagent.query.__main__"])
+def test_a_command_without_its_extra_says_what_to_install(module: str) -> None:
+    done = run(f"from {module} import main; main()")
+    assert done.returncode == 1
+    assert done.stderr.strip().endswith("the commands need click: pip install 'logagent[all]'")
+
+
+def test_a_script_needs_loguru_alone(tmp_path: Path) -> None:
+    done = run(
+        "from loguru import logger\n"
+        "from logagent.formats import add_sink, log_agent_learning, script_execution\n"
+        f"add_sink(logger, {str(tmp_path)!r}, script_name='etl')\n"
+        "with script_execution('etl', {'version': '1.0'}):\n"
+        "    logger.info('hi')\n"
+        "    log_agent_learning('batches of 100', 'load', {'n': 100}, confidence=0.9)\n"
+    )
+    assert (done.returncode, len((tmp_path / "etl.jsonl").read_text().splitlines())) == (0, 4)
