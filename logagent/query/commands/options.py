@@ -43,7 +43,9 @@ def reading(function: Command) -> Command:
 
 
 def _of_group(context: click.Context, name: str) -> Any:
-    return context.parent.params.get(name) if context.parent else None
+    """What was given before the command, to the nearest group that knows the option."""
+    parents = context.parent and (context.parent, context.parent.parent)
+    return next((parent.params[name] for parent in parents or () if parent and parent.params.get(name)), None)
 
 
 def words(metavar: str) -> Callable[[Command], Command]:

@@ -1,0 +1,167 @@
+"""Learnings as questions and as lines: found, added on evidence, confirmed, refuted, retired. Never the database."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from logagent.errors import BadQuery, ConfigError, NotFound
+from logagent.formats.current_run import UNKNOWN_EXECUTION, current_execution_id
+from logagent.formats.fold import LearningFold
+from logagent.formats.native_line import object_line
+from logagent.formats.sink import script_appender
+from logagent.formats.writer import line_head, now_stamp
+from logagent.query.bm25 import best_matches, words_of
+from logagent.query.documents import learning_item
+from logagent.query.item import Page
+from logagent.query.references import event_of, is_event_id, run_id_of
+from logagent.query.wording import command
+from logagent.settings import Settings
+from logagent.store.protocol import Reader, Total
+
+ACTIONS: Final = ("confirm", "refute", "retire")
+_SCRIPT: Final = "learnings"
+_LOOKED_AT: Final = 10_000
+_ALIKE: Final = 0.8
+"""Share of words in common from which two learnings are one."""
+_GONE: Final = ("refuted", "retired")
+
+Write = Callable[[dict[str, Any]], None]
+
+
+def search_learnings(reader: Reader, text: str, limit: int = 20, *, with_gone: bool = False) -> Page:
+    """Learnings with any of the words, best first; without words all, newest first.
+
+    Args:
+        with_gone: refuted and retired ones too.
+
+    >>> search_learnings(reader, "workers")[0].id
+    'L-5f21c0'
+    """
+    known = [each for each in reader.learnings(limit=_LOOKED_AT) if with_gone or each.status not in _GONE]
+    if text.strip():
+        known = [known[index] for index, _ in best_matches(text, [each.learning for each in known])]
+    items = [learning_item(each) for each in known[:limit]]
+    hints = [command("learn", "show", items[0]["id"])] if items else [] if known else ["no learning says that"]
+    return Page("learning", items, total=Total(len(known), True), truncated=len(known) > limit, hints=hints)
+
+
+def learning_of(reader: Reader, text: str) -> LearningFold:
+    """The learning that an id (`L-5f21c0`, with 6 or more hex digits) stands for.
+
+    Raises:
+        BadQuery: no such id, or several learnings have it.
+        NotFound: there is none.
+
+    >>> learning_of(reader, "L-5f21c0").learning
+    'keep workers below 16'
+    """
+    digits = text.removeprefix("lrn_").removeprefix("L-").lower()
+    if len(digits) < 6 or set(digits) - set("0123456789abcdef"):
+        raise BadQuery(f"{text!r} is no id of a learning: L- and at least 6 hex digits", position=0)
+    known = reader.learnings(limit=_LOOKED_AT)
+    found = [each for each in known if each.learning_id.removeprefix("lrn_").startswith(digits)]
+    if not found:
+        raise NotFound(f"no learning {text}", closest=tuple(learning_item(each)["id"] for each in known[:3]))
+    if len(found) > 1:
+        raise BadQuery(f"several learnings begin with {text}; write more digits", position=0)
+    return found[0]
+
+
+def shown(reader: Reader, text: str) -> Page:
+    """One learning, whole."""
+    return Page("detail", [learning_item(learning_of(reader, text))])
+
+
+def line_writer(settings: Settings) -> Write:
+    """What writes a line where the daemon of these settings finds it.
+
+    Raises:
+        ConfigError: nothing watches that directory.
+    """
+    directory = os.path.abspath(settings.log_directory)
+    if not any(_is_within(directory, os.path.abspath(root)) for root in settings.watched):
+        watched = ", ".join(settings.watched)
+        raise ConfigError(f"nothing watches {directory} (watched: {watched}): set LOGAGENT_LOG_DIR to one of them")
+
+    def write(fields: dict[str, Any]) -> None:
+        appender = script_appender(directory, _SCRIPT)
+        try:
+            appender.append(object_line(fields))
+        finally:
+            appender.close()
+
+    return write
+
+
+def _is_within(path: str, root: str) -> bool:
+    return os.path.commonpath((path, root)) == root
+
+
+def add(
+    reader: Reader,
+    write: Write,
+    text: str,
+    *,
+    evidence: Sequence[str],
+    function: str | None = None,
+    confidence: float = 0.8,
+    context: Mapping[str, Any] | None = None,
+) -> Page:
+    """Write down what was learnt; what is known already, or nearly, is confirmed instead.
+
+    Args:
+        evidence: events (`#9be2c41f`) and runs (`@last`) that show it, at least one.
+
+    Raises:
+        BadQuery: no text, no evidence, or a confidence outside 0 to 1.
+        NotFound: the evidence does not exist.
+    """
+    if not text.strip():
+        raise BadQuery("learn add takes what was learnt, one sentence that stands alone")
+    if not evidence:
+        raise BadQuery("a learning is worth its evidence: give --evidence '#event' or --evidence @last")
+    if not 0 <= confidence <= 1:
+        raise BadQuery(f"confidence {confidence} is out of range 0 to 1")
+    shown_by = [_evidence(reader, each) for each in evidence]
+    known = _alike(reader, text)
+    if known is not None:
+        return act(write, known, "confirm", reason=text, evidence=shown_by)
+    fields = _head("learning") | {
+        "learning_id": f"lrn_{os.urandom(16).hex()}",
+        "learning": text,
+        "function_name": function,
+        "context": dict(context or {}),
+        "confidence": float(confidence),
+        "evidence": shown_by,
+    }
+    write(fields)
+    item = {"id": "L-" + fields["learning_id"][4:10], "action": "add", "learning": text, "evidence": shown_by}
+    return Page("written", [item], hints=["written as a line; it can be asked for once the daemon has stored it"])
+
+
+def act(write: Write, learning: LearningFold, action: str, *, reason: str, evidence: Sequence[str] = ()) -> Page:
+    """Confirm, refute or retire a learning, by a line."""
+    fields = {"learning_id": learning.learning_id, "action": action, "reason": reason, "evidence": list(evidence)}
+    write(_head("learning_event") | fields)
+    item = {"id": learning_item(learning)["id"], "action": action, "learning": learning.learning}
+    return Page("written", [item], hints=["written as a line; it counts once the daemon has stored it"])
+
+
+def _head(kind: str) -> dict[str, Any]:
+    return line_head(kind, current_execution_id() or UNKNOWN_EXECUTION, _SCRIPT, now_stamp())
+
+
+def _evidence(reader: Reader, text: str) -> str:
+    return event_of(reader, text).key if is_event_id(text) else run_id_of(reader, text)
+
+
+def _alike(reader: Reader, text: str) -> LearningFold | None:
+    """A learning that stands and says the same in nearly the same words."""
+    words = set(words_of(text))
+    for each in reader.learnings(limit=_LOOKED_AT):
+        others = set(words_of(each.learning))
+        if each.status not in _GONE and words and len(words & others) >= _ALIKE * len(words | others):
+            return each
+    return None
