@@ -12,8 +12,9 @@ BLOCK = """
 import sys
 class Block:
     def find_spec(self, name, path=None, target=None):
-        allowed = name.split(".")[0] in sys.stdlib_module_names or name.split(".")[0] in ("logagent", "loguru")
-        if not allowed:
+        top = name.split(".")[0]
+        ours = top in ("logagent", "loguru") or top.startswith("_sysconfigdata")
+        if not (ours or top in sys.stdlib_module_names):
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Block())
 """
@@ -39,4 +40,5 @@ def test_a_script_needs_loguru_alone(tmp_path: Path) -> None:
         "    logger.info('hi')\n"
         "    log_agent_learning('batches of 100', 'load', {'n': 100}, confidence=0.9)\n"
     )
-    assert (done.returncode, len((tmp_path / "etl.jsonl").read_text().splitlines())) == (0, 4)
+    assert done.returncode == 0, done.stderr
+    assert len((tmp_path / "etl.jsonl").read_text().splitlines()) == 4
