@@ -314,7 +314,7 @@ class Daemon:
         self.files.take(look, self._clock.monotonic(), self._clock.now_us())
 
     def _watch(self) -> None:
-        """Watch new directories, and look into them again: files and more directories may have come before the watch did."""
+        """Watch new directories, and look into them again: what is in them may have come before the watch did."""
         while new := self._wakeups.watch(self._discovery.directories):
             self._take(self._discovery.look_at(new))
 
