@@ -1,0 +1,18 @@
+"""The endpoints by what they are about. Importing this package fills the table of routes."""
+
+from tests.arango_server.endpoints import (
+    admin,
+    analyzers,
+    collections,
+    cursors,
+    databases,
+    documents,
+    graphs,
+    indexes,
+    users,
+    views,
+)
+
+__all__ = [
+    "admin", "analyzers", "collections", "cursors", "databases", "documents", "graphs", "indexes", "users", "views",
+]  # fmt: skip

@@ -1,0 +1,47 @@
+"""What the server says about itself."""
+
+from __future__ import annotations
+
+import time
+
+from tests.arango_server.http import Request, Response, ok, route
+
+
+@route("GET", "/_api/version", "details")
+def version(request: Request) -> Response:
+    """Any user may ask; details only tell the version here."""
+    return Response(
+        200,
+        {
+            "server": "arango", "license": "enterprise", "version": request.server.version, "apiVersions": ["v0"],
+            "deprecatedApiVersions": [], "requestedApiVersion": "v0",
+        },
+    )  # fmt: skip
+
+
+@route("GET", "/_admin/server/availability", is_open=True)
+def availability(request: Request) -> Response:
+    """Nobody needs to log in for this."""
+    return ok(mode="default")
+
+
+@route("GET", "/_admin/license")
+def license_(request: Request) -> Response:
+    """How much of the community licence's 100 GiB is used."""
+    usage = {
+        "bytesUsed": request.server.bytes_used, "bytesLimit": 107_374_182_400, "limitReached": False,
+        "secondsUntilReadOnly": 315_569_520, "secondsUntilShutDown": 315_569_520, "status": "good",
+    }  # fmt: skip
+    return Response(200, {"upgrading": False, "diskUsage": usage | request.server.license_usage})
+
+
+@route("GET", "/_admin/server/role")
+def role(request: Request) -> Response:
+    """A single server."""
+    return ok(role="SINGLE")
+
+
+@route("GET", "/_admin/time")
+def server_time(request: Request) -> Response:
+    """Seconds since 1970."""
+    return ok(time=time.time())

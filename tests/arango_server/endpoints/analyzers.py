@@ -1,0 +1,73 @@
+"""Analyzers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.arango_server.analyzers import BUILT_IN, make_analyzer
+from tests.arango_server.errors import ArangoError
+from tests.arango_server.http import Request, Response, ok, route
+
+
+@route("GET", "/_api/analyzer")
+def every(request: Request) -> Response:
+    """Own ones and those built in (of which we have two)."""
+    request.need("ro")
+    found = [*BUILT_IN.values(), *request.database.analyzers.values()]
+    return ok(result=[analyzer.shown(request.database.name) for analyzer in found])
+
+
+@route("POST", "/_api/analyzer")
+def create(request: Request) -> Response:
+    """201 for a new one, 200 for an identical one; a definition never changes."""
+    request.need("rw")
+    body = request.object("name", "type", "properties", "features")
+    made = make_analyzer(
+        str(body.get("name", "")).removeprefix(f"{request.database.name}::"),
+        body.get("type"),
+        body.get("properties"),
+        body.get("features"),
+    )
+    existing = request.database.analyzers.get(made.name) or BUILT_IN.get(made.name)
+    if existing is not None:
+        if not existing.is_same(made):
+            raise ArangoError(10, f"name collision detected while registering analyzer '{made.name}'")
+        return Response(200, existing.shown(request.database.name))
+    request.database.analyzers[made.name] = made
+    return Response(201, made.shown(request.database.name))
+
+
+@route("GET", "/_api/analyzer/{}")
+def one(request: Request, name: str) -> Response:
+    """By its name."""
+    request.need("ro")
+    return ok(**_find(request, name).shown(request.database.name))
+
+
+def _find(request: Request, name: str) -> Any:
+    plain = name.removeprefix(f"{request.database.name}::")
+    found = request.database.analyzers.get(plain) or BUILT_IN.get(plain)
+    if found is None:
+        raise ArangoError(1202, f"failed to find analyzer '{name}'", status=404)
+    return found
+
+
+@route("DELETE", "/_api/analyzer/{}", "force")
+def remove(request: Request, name: str) -> Response:
+    """409 while a view uses it, unless forced."""
+    request.need("rw")
+    analyzer = _find(request, name)
+    if analyzer.name in BUILT_IN:
+        raise ArangoError(11, "forbidden")
+    used = any(analyzer.name in _names(view.properties) for view in request.database.views.values())
+    if used and not request.flag("force"):
+        raise ArangoError(1200, f"analyzer '{name}' in-use", status=409)
+    del request.database.analyzers[analyzer.name]
+    return ok(name=f"{request.database.name}::{analyzer.name}")
+
+
+def _names(node: Any) -> set[str]:
+    if isinstance(node, dict):
+        own = {name.split("::")[-1] for name in node.get("analyzers", [])}
+        return own.union(*(_names(value) for value in node.values()))
+    return set()

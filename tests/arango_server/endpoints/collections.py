@@ -1,0 +1,187 @@
+"""Collections: making, describing, emptying, dropping."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from tests.arango_server import schema
+from tests.arango_server.computed import check_definitions
+from tests.arango_server.errors import ArangoError, Unsupported
+from tests.arango_server.http import Request, Response, ok, route
+from tests.arango_server.storage import Collection
+
+CLUSTER: Final = (
+    "numberOfShards", "shardKeys", "replicationFactor", "writeConcern", "shardingStrategy", "distributeShardsLike",
+)  # fmt: skip
+KNOWN: Final = ("name", "type", "waitForSync", "schema", "computedValues", "keyOptions", "cacheEnabled", "isSystem")
+KEYS: Final = {"allowUserKeys": True, "type": "traditional"}
+
+
+def summary(collection: Collection) -> dict[str, Any]:
+    """What every answer about a collection has."""
+    return {
+        "globallyUniqueId": f"h5C3DDE5391BF/{collection.identifier}", "isSystem": collection.name.startswith("_"),
+        "status": 3, "type": collection.kind, "name": collection.name, "id": collection.identifier,
+    }  # fmt: skip
+
+
+def described(collection: Collection) -> dict[str, Any]:
+    """All properties."""
+    properties = collection.properties
+    return {
+        "writeConcern": properties["writeConcern"], "waitForSync": properties["waitForSync"],
+        "usesRevisionsAsDocumentIds": True, "syncByRevision": True, "supportsRBAC": True, "statusString": "loaded",
+        "isSmartChild": False, "schema": properties["schema"], "cacheEnabled": properties["cacheEnabled"],
+        "internalValidatorType": 0, "computedValues": properties["computedValues"],
+        "keyOptions": properties["keyOptions"] | {"lastValue": collection.last_key},
+        "objectId": str(int(collection.identifier) + 1), **summary(collection),
+    }  # fmt: skip
+
+
+def _located(request: Request, collection: Collection, what: str, **attributes: Any) -> Response:
+    answer = ok(**attributes)
+    answer.headers["location"] = f"/_db/{request.database.name}/_api/collection/{collection.name}/{what}"
+    return answer
+
+
+@route("GET", "/_api/collection", "excludeSystem")
+def every(request: Request) -> Response:
+    """Those that the user may read."""
+    request.need("ro")
+    shown = [summary(collection) for collection in request.database.collections.values()]
+    return ok(result=[c for c in shown if not (request.flag("excludeSystem") and c["isSystem"])])
+
+
+@route("POST", "/_api/collection", "waitForSyncReplication enforceReplicationFactor")
+def create(request: Request) -> Response:
+    """Answers 200, not 201."""
+    request.need("rw")
+    body = request.object(*KNOWN, *CLUSTER)
+    name, kind = body.get("name"), body.get("type", 2)
+    form = r"_?[A-Za-z][A-Za-z0-9_-]{0,254}" if body.get("isSystem") else r"[A-Za-z][A-Za-z0-9_-]{0,255}"
+    if not isinstance(name, str) or not re.fullmatch(form, name):
+        raise ArangoError(1208, "illegal name")
+    if kind not in (2, 3):
+        raise ArangoError(1218, "invalid collection type")
+    if name in request.database.collections or name in request.database.views:
+        raise ArangoError(1207, "duplicate name")
+    if body.get("shardKeys", ["_key"]) != ["_key"]:
+        raise Unsupported("shardKeys other than _key")
+    made = Collection(request.database, name, kind, properties_of(body))
+    request.database.collections[name] = made
+    return ok(**described(made))
+
+
+def properties_of(body: dict[str, Any]) -> dict[str, Any]:
+    """Properties of a new collection, with their defaults."""
+    keys = body.get("keyOptions", {})
+    if set(keys) - {"type", "allowUserKeys"} or keys.get("type", "traditional") not in (
+        "traditional",
+        "padded",
+        "uuid",
+    ):
+        raise Unsupported(f"keyOptions {keys}")
+    return {
+        "waitForSync": bool(body.get("waitForSync", False)),
+        "cacheEnabled": bool(body.get("cacheEnabled", False)),
+        "writeConcern": body.get("writeConcern", 1),
+        "keyOptions": KEYS | keys,
+        "schema": _schema(body.get("schema")),
+        "computedValues": _computed(body.get("computedValues")),
+    }
+
+
+def _schema(given: Any) -> dict[str, Any] | None:
+    if not given:
+        return None
+    if set(given) - {"rule", "level", "message", "type"} or "rule" not in given:
+        raise ArangoError(1621, "invalid schema")
+    if given.get("level", "strict") not in ("none", "new", "moderate", "strict"):
+        raise ArangoError(1621, "invalid schema level")
+    schema.check_rule(given["rule"])
+    return {"level": "strict", "message": "", "type": "json"} | given
+
+
+def _computed(given: Any) -> list[dict[str, Any]] | None:
+    return check_definitions(given) if given else None
+
+
+@route("GET", "/_api/collection/{}")
+def one(request: Request, name: str) -> Response:
+    """Its summary."""
+    return ok(**summary(request.collection(name)))
+
+
+@route("GET", "/_api/collection/{}/properties")
+def properties(request: Request, name: str) -> Response:
+    """All of it."""
+    collection = request.collection(name)
+    return _located(request, collection, "properties", **described(collection))
+
+
+@route("GET", "/_api/collection/{}/count")
+def count(request: Request, name: str) -> Response:
+    """The number of documents."""
+    collection = request.collection(name)
+    return _located(request, collection, "count", **described(collection), count=len(collection.documents))
+
+
+@route("PUT", "/_api/collection/{}/properties")
+def change(request: Request, name: str) -> Response:
+    """Only what may change later."""
+    collection = request.collection(name, "rw")
+    request.need("rw")
+    body = request.object(
+        "waitForSync", "cacheEnabled", "schema", "computedValues", "replicationFactor", "writeConcern"
+    )
+    changed = {key: value for key, value in body.items() if key in ("waitForSync", "cacheEnabled", "writeConcern")}
+    if "schema" in body:
+        changed["schema"] = _schema(body["schema"])
+    if "computedValues" in body:
+        changed["computedValues"] = _computed(body["computedValues"])
+    collection.properties = collection.properties | changed
+    return _located(request, collection, "properties", **described(collection))
+
+
+@route("PUT", "/_api/collection/{}/truncate", "waitForSync compact")
+def truncate(request: Request, name: str) -> Response:
+    """All documents go."""
+    collection = request.collection(name, "rw")
+    collection.truncate()
+    return _located(request, collection, "truncate", **summary(collection))
+
+
+@route("PUT", "/_api/collection/{}/rename")
+def rename(request: Request, name: str) -> Response:
+    """Single servers only."""
+    collection = request.collection(name, "rw")
+    request.need("rw")
+    new = request.object("name")["name"]
+    if new in request.database.collections or new in request.database.views:
+        raise ArangoError(1207, "duplicate name")
+    if collection.documents or len(collection.indexes) > 1 + (collection.kind == 3):
+        raise Unsupported("renaming a collection with documents or indexes")
+    old = collection.name
+    request.database.collections[new] = request.database.collections.pop(old)
+    collection.name = new
+    answer = _located(request, collection, "rename", **summary(collection))
+    answer.headers["location"] = f"/_db/{request.database.name}/_api/collection/{old}/rename"
+    return answer
+
+
+@route("DELETE", "/_api/collection/{}", "isSystem")
+def drop(request: Request, name: str) -> Response:
+    """With its indexes and its links in views."""
+    collection = request.collection(name, "rw")
+    request.need("rw")
+    for graph in request.database.graphs.values():
+        used = {c for d in graph["edgeDefinitions"] for c in (d["collection"], *d["from"], *d["to"])}
+        if collection.name in used:
+            raise ArangoError(1942, f"must not drop collection while part of graph: {collection.name}")
+    if collection.name.startswith("_") and not request.flag("isSystem"):
+        raise ArangoError(11, "forbidden")
+    del request.database.collections[collection.name]
+    for view in request.database.views.values():
+        view.properties.get("links", {}).pop(collection.name, None)
+    return ok(id=collection.identifier)

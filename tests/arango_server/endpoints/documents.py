@@ -1,0 +1,212 @@
+"""Documents: one by one and in arrays."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from tests.arango_server.errors import ArangoError, Unsupported
+from tests.arango_server.http import Request, Response, route
+from tests.arango_server.storage import Collection, WriteOptions
+
+WRITE = "waitForSync returnNew returnOld silent keepNull mergeObjects versionAttribute refillIndexCaches"
+INSERT = f"{WRITE} overwrite overwriteMode"
+CHANGE = f"{WRITE} ignoreRevs"
+REMOVE = "waitForSync returnOld silent ignoreRevs refillIndexCaches"
+Pair = tuple[Any, Any]
+
+
+def _options(request: Request) -> WriteOptions:
+    mode = request.params.get("overwriteMode", "replace" if request.flag("overwrite") else "conflict")
+    if mode not in ("conflict", "ignore", "replace", "update"):
+        raise Unsupported(f"overwriteMode={mode}")
+    if mode == "ignore" and request.flag("returnOld"):
+        raise Unsupported("returnOld with overwriteMode=ignore")
+    return WriteOptions(
+        mode,
+        request.flag("keepNull", True),
+        request.flag("mergeObjects", True),
+        request.flag("ignoreRevs", True) and "if-match" not in request.headers,
+        request.params.get("versionAttribute", ""),
+    )
+
+
+def _status(request: Request, collection: Collection, synced: int, unsynced: int) -> int:
+    return synced if request.flag("waitForSync") or collection.properties["waitForSync"] else unsynced
+
+
+def _meta(request: Request, old: Any, new: Any) -> dict[str, Any]:
+    shown = new if new is not None else old
+    meta = {"_id": shown["_id"], "_key": shown["_key"], "_rev": shown["_rev"]}
+    if old is not None and new is not None and new is not old:
+        meta["_oldRev"] = old["_rev"]
+    if request.flag("returnOld") and old is not None:
+        meta["old"] = old
+    if request.flag("returnNew"):
+        meta["new"] = new
+    return meta
+
+
+def _one(request: Request, collection: Collection, write: Callable[[], Pair], synced: int = 201) -> Response:
+    old, new = write()
+    shown = new if new is not None else old
+    status = _status(request, collection, synced, 202)
+    location = f"/_db/{request.database.name}/_api/document/{shown['_id']}"
+    headers = {"etag": f'"{shown["_rev"]}"', "location": location}
+    return Response(status, {} if request.flag("silent") else _meta(request, old, new), headers)
+
+
+def _many(request: Request, collection: Collection, writes: list[Callable[[], Pair]], synced: int = 201) -> Response:
+    silent, results, errors = request.flag("silent"), [], Counter[int]()
+    for write in writes:
+        try:
+            old, new = write()
+        except ArangoError as error:
+            errors[error.number] += 1
+            results.append(error.inline())
+        else:
+            if not silent:
+                results.append(_meta(request, old, new))
+    headers = {"x-arango-error-codes": orjson.dumps({str(n): c for n, c in errors.items()}).decode()} if errors else {}
+    return Response(_status(request, collection, synced, 202), {} if silent and not results else results, headers)
+
+
+@route("POST", "/_api/document/{}", INSERT)
+def insert(request: Request, name: str) -> Response:
+    """One object, or an array of which each element succeeds or fails by itself."""
+    collection, options = request.collection(name, "rw"), _options(request)
+    body = request.json()
+    if request.server.discards_documents and isinstance(body, list):
+        request.server.discarded += len(body)
+        return Response(_status(request, collection, 201, 202), {})
+    if isinstance(body, list):
+        return _many(request, collection, [lambda d=d: collection.insert(d, options) for d in body])  # type: ignore[misc]
+    return _one(request, collection, lambda: collection.insert(body, options))
+
+
+@route("GET", "/_api/document/{}/{}")
+def read(request: Request, name: str, key: str) -> Response:
+    """One document; 304 and 412 by its revision."""
+    document = request.collection(name).get(key)
+    etag = f'"{document["_rev"]}"'
+    if request.headers.get("if-none-match", "").strip('"') == document["_rev"]:
+        return Response(304, None, {"etag": etag})
+    wanted = request.headers.get("if-match")
+    if wanted is not None and wanted.strip('"') != document["_rev"]:
+        raise ArangoError(1200, status=412)
+    return Response(200, document, {"etag": etag})
+
+
+@route("HEAD", "/_api/document/{}/{}")
+def head(request: Request, name: str, key: str) -> Response:
+    """Is it there?"""
+    return read(request, name, key)
+
+
+@route("PUT", "/_api/document/{}", f"{CHANGE} onlyget ignoreRevs")
+def put_many(request: Request, name: str) -> Response:
+    """With onlyget: read an array of keys. Else: replace an array of documents."""
+    if not request.flag("onlyget"):
+        return _change_many(request, name, "replace")
+    collection, found, errors = request.collection(name), [], Counter[int]()
+    for wanted in _array(request):
+        try:
+            found.append(collection.get(_key(collection, wanted)[0]))
+        except ArangoError as error:
+            errors[error.number] += 1
+            found.append(error.inline())
+    headers = {"x-arango-error-codes": orjson.dumps({str(n): c for n, c in errors.items()}).decode()} if errors else {}
+    return Response(200, found, headers)
+
+
+@route("PATCH", "/_api/document/{}", CHANGE)
+def patch_many(request: Request, name: str) -> Response:
+    """Merge an array of patches, each with its `_key`."""
+    return _change_many(request, name, "update")
+
+
+def _change_many(request: Request, name: str, how: str) -> Response:
+    collection, options = request.collection(name, "rw"), _options(request)
+    change = getattr(collection, how)
+
+    def one(body: Any) -> Pair:
+        if not isinstance(body, dict):
+            raise ArangoError(1227)
+        key, revision = _key(collection, body)
+        result: Pair = change(key, body, options, revision)
+        return result
+
+    return _many(request, collection, [lambda b=b: one(b) for b in _array(request)])  # type: ignore[misc]
+
+
+@route("PUT", "/_api/document/{}/{}", CHANGE)
+def replace(request: Request, name: str, key: str) -> Response:
+    """Another document in its place."""
+    return _change_one(request, name, key, "replace")
+
+
+@route("PATCH", "/_api/document/{}/{}", CHANGE)
+def update(request: Request, name: str, key: str) -> Response:
+    """Attributes merged into it."""
+    return _change_one(request, name, key, "update")
+
+
+def _change_one(request: Request, name: str, key: str, how: str) -> Response:
+    collection, options = request.collection(name, "rw"), _options(request)
+    body = request.json()
+    revision = request.headers.get("if-match", "").strip('"') or (body.get("_rev") if isinstance(body, dict) else None)
+    change = getattr(collection, how)
+    return _with_revision(lambda: _one(request, collection, lambda: change(key, body, options, revision)))
+
+
+@route("DELETE", "/_api/document/{}/{}", REMOVE)
+def remove(request: Request, name: str, key: str) -> Response:
+    """For good."""
+    collection, options = request.collection(name, "rw"), _options(request)
+    revision = request.headers.get("if-match", "").strip('"') or None
+    return _with_revision(
+        lambda: _one(request, collection, lambda: (collection.remove(key, revision, options), None), 200)
+    )
+
+
+def _with_revision(answer: Callable[[], Response]) -> Response:
+    try:
+        return answer()
+    except ArangoError as error:
+        if error.number == 1200:
+            error.status = 412
+        raise
+
+
+@route("DELETE", "/_api/document/{}", REMOVE)
+def remove_many(request: Request, name: str) -> Response:
+    """An array of keys, ids or objects with `_key`."""
+    collection, options = request.collection(name, "rw"), _options(request)
+
+    def one(wanted: Any) -> Pair:
+        key, revision = _key(collection, wanted)
+        return collection.remove(key, revision, options), None
+
+    return _many(request, collection, [lambda w=w: one(w) for w in _array(request)], 200)  # type: ignore[misc]
+
+
+def _array(request: Request) -> list[Any]:
+    body = request.json()
+    if not isinstance(body, list):
+        raise ArangoError(400, "expecting JSON array body", status=400)
+    return body
+
+
+def _key(collection: Collection, wanted: Any) -> tuple[str, str | None]:
+    revision = wanted.get("_rev") if isinstance(wanted, dict) else None
+    text = wanted.get("_key", wanted.get("_id")) if isinstance(wanted, dict) else wanted
+    if not isinstance(text, str):
+        raise ArangoError(1221)
+    if "/" in text:
+        prefix, text = text.split("/", 1)
+        if prefix != collection.name:
+            raise ArangoError(1202)
+    return text, revision

@@ -1,0 +1,50 @@
+"""Indexes."""
+
+from __future__ import annotations
+
+from tests.arango_server.errors import ArangoError
+from tests.arango_server.http import Request, Response, ok, route
+from tests.arango_server.indexes import Index
+
+
+@route("GET", "/_api/index", "collection withStats withHidden")
+def every(request: Request) -> Response:
+    """Of a collection."""
+    shown = [index.shown() for index in request.collection(request.params["collection"]).indexes]
+    return ok(indexes=shown, identifiers={index["id"]: index for index in shown})
+
+
+@route("POST", "/_api/index", "collection")
+def ensure(request: Request) -> Response:
+    """201 for a new one, 200 if there is such a one already."""
+    collection = request.collection(request.params["collection"], "rw")
+    request.need("rw")
+    body = request.json()
+    if not isinstance(body, dict):
+        raise ArangoError(10, "bad parameter")
+    index, is_new = collection.ensure_index(body)
+    return ok(201 if is_new else 200, **index.shown(), isNewlyCreated=is_new)
+
+
+@route("GET", "/_api/index/{}/{}")
+def one(request: Request, collection: str, number: str) -> Response:
+    """By its number or name."""
+    return ok(**_find(request, collection, number).shown())
+
+
+@route("DELETE", "/_api/index/{}/{}")
+def drop(request: Request, collection: str, number: str) -> Response:
+    """For good."""
+    request.need("rw")
+    index = _find(request, collection, number)
+    if index.definition["type"] in ("primary", "edge"):
+        raise ArangoError(11, "forbidden")
+    request.database.collection(collection).indexes.remove(index)
+    return ok(id=index.definition["id"])
+
+
+def _find(request: Request, collection: str, number: str) -> Index:
+    for index in request.collection(collection).indexes:
+        if number in (index.definition["id"].split("/")[1], index.definition["name"]):
+            return index
+    raise ArangoError(1212, "index not found")

@@ -1,0 +1,83 @@
+"""Choosing, asserting, and what a query can ask about the server."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from tests.arango_server.errors import ArangoError, Unsupported
+from tests.arango_server.functions.registry import MANY, aql
+from tests.arango_server.values import compare, to_number, to_string, truth
+
+
+@aql(1, MANY)
+def not_null(_: Any, args: list[Any]) -> Any:
+    return next((value for value in args if value is not None), None)
+
+
+@aql(1, MANY)
+def first_list(_: Any, args: list[Any]) -> Any:
+    return next((value for value in args if isinstance(value, list)), None)
+
+
+@aql(1, MANY)
+def first_document(_: Any, args: list[Any]) -> Any:
+    return next((value for value in args if isinstance(value, dict)), None)
+
+
+@aql(5)
+def in_range(_: Any, args: list[Any]) -> bool:
+    value, low, high, with_low, with_high = args
+    above, below = compare(value, low), compare(value, high)
+    return (above > 0 or (above == 0 and truth(with_low))) and (below < 0 or (below == 0 and truth(with_high)))
+
+
+@aql(1)
+def check_document(_: Any, args: list[Any]) -> bool:
+    return isinstance(args[0], dict)
+
+
+@aql(1)
+def collection_count(context: Any, args: list[Any]) -> int:
+    return len(context.database.collection(to_string(args[0])).documents)
+
+
+@aql(0)
+def current_database(context: Any, args: list[Any]) -> str:
+    return str(context.database.name)
+
+
+@aql(0)
+def version(context: Any, args: list[Any]) -> str:
+    return str(context.database.version)
+
+
+@aql(1)
+def sleep(context: Any, args: list[Any]) -> None:
+    seconds = to_number(args[0])
+    if seconds < 0:
+        raise Unsupported("SLEEP of a negative time")
+    if context.deadline is not None:
+        seconds = min(seconds, max(context.deadline - time.monotonic(), 0) + 0.001)
+    time.sleep(seconds)
+    context.check_deadline()
+
+
+@aql(2)
+def assert_(_: Any, args: list[Any]) -> bool:
+    if not truth(args[0]):
+        raise ArangoError(1593, to_string(args[1]))
+    return True
+
+
+@aql(2)
+def warn(context: Any, args: list[Any]) -> bool:
+    if not truth(args[0]):
+        context.warn(1594, to_string(args[1]))
+        return False
+    return True
+
+
+@aql(0, 1)
+def fail(_: Any, args: list[Any]) -> None:
+    raise ArangoError(1569, "FAIL(%s) called" % (to_string(args[0]) if args else ""))

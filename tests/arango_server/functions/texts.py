@@ -1,0 +1,219 @@
+"""Patterns, hashes, encodings: what is done with a string as a whole."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+import secrets
+import uuid
+from functools import lru_cache
+from typing import Any, Final
+from urllib.parse import quote
+
+import orjson
+
+from tests.arango_server.errors import Unsupported
+from tests.arango_server.functions.registry import aql, invalid_argument
+from tests.arango_server.values import to_json, to_number, to_string, truth
+
+
+@lru_cache(maxsize=512)
+def like_pattern(pattern: str, ignore_case: bool) -> re.Pattern[str]:
+    """LIKE's pattern: % any number of characters, _ one, backslash escapes them and itself."""
+    out, position = "", 0
+    while position < len(pattern):
+        char = pattern[position]
+        if char == "\\" and position + 1 < len(pattern) and pattern[position + 1] in "%_\\":
+            position += 1
+            out += re.escape(pattern[position])
+        elif char == "%":
+            out += ".*"
+        elif char == "_":
+            out += "."
+        else:
+            out += re.escape(char)
+        position += 1
+    return re.compile(out, re.DOTALL | (re.IGNORECASE if ignore_case else 0))
+
+
+def is_like(text: Any, pattern: Any, ignore_case: bool = False) -> bool:
+    """Does the whole text match?"""
+    return like_pattern(to_string(pattern), ignore_case).fullmatch(to_string(text)) is not None
+
+
+@lru_cache(maxsize=512)
+def icu_pattern(pattern: str, ignore_case: bool) -> re.Pattern[str]:
+    """An ICU expression as Python's, where the two agree; else refused or None (invalid)."""
+    if re.search(r"\[[^\]]*(\[|&&|--)|\\[pPQERXNhHvVkKuUzZGAL]|\(\?[^:=!]|[*+?}]\+|\[:", pattern):
+        raise Unsupported(f"regular expression {pattern!r}")
+    if re.search(r"\\[wWdDsSb]", pattern):
+        flags = re.ASCII if re.fullmatch(r"[\x00-\x7f]*", pattern) else 0
+        return re.compile(pattern.replace(r"\b", r"\b"), flags | (re.IGNORECASE if ignore_case else 0))
+    return re.compile(pattern, re.IGNORECASE if ignore_case else 0)
+
+
+def _regex(context: Any, name: str, args: list[Any], at: int) -> re.Pattern[str] | None:
+    ignore_case = len(args) > at and truth(args[at])
+    try:
+        return icu_pattern(to_string(args[1]), ignore_case)
+    except re.error:
+        context.warn(1575, "invalid regular expression")
+        return None
+
+
+def matches_regex(context: Any, text: Any, pattern: Any) -> bool | None:
+    """`=~`."""
+    compiled = _regex(context, "REGEX_TEST", [text, pattern], 2)
+    return None if compiled is None else compiled.search(to_string(text)) is not None
+
+
+@aql(2, 3)
+def like(_: Any, args: list[Any]) -> bool:
+    return is_like(args[0], args[1], len(args) > 2 and truth(args[2]))
+
+
+@aql(2, 3)
+def regex_test(context: Any, args: list[Any]) -> bool | None:
+    compiled = _regex(context, "REGEX_TEST", args, 2)
+    return None if compiled is None else compiled.search(to_string(args[0])) is not None
+
+
+@aql(2, 3)
+def regex_matches(context: Any, args: list[Any]) -> list[str] | None:
+    compiled = _regex(context, "REGEX_MATCHES", args, 2)
+    match = compiled.search(to_string(args[0])) if compiled else None
+    if match is None:
+        return None
+    return [match[0], *(group or "" for group in match.groups())]
+
+
+@aql(3, 4)
+def regex_replace(context: Any, args: list[Any]) -> str | None:
+    compiled = _regex(context, "REGEX_REPLACE", args, 3)
+    replacement = to_string(args[2])
+    if "$" in replacement or "\\" in replacement:
+        raise Unsupported("REGEX_REPLACE with references in the replacement")
+    return None if compiled is None else compiled.sub(lambda _: replacement, to_string(args[0]))
+
+
+@aql(2, 4)
+def regex_split(context: Any, args: list[Any]) -> list[str] | None:
+    compiled = _regex(context, "REGEX_SPLIT", args, 2)
+    if compiled is None:
+        return None
+    if compiled.groups or compiled.match(""):
+        raise Unsupported("REGEX_SPLIT with groups or empty matches")
+    parts = compiled.split(to_string(args[0]))
+    if len(args) < 4:
+        if parts[-1] == "" or parts[0] == "":
+            raise Unsupported("REGEX_SPLIT with a match at the border")
+        return parts
+    limit = int(to_number(args[3]))
+    if limit < 0:
+        invalid_argument(context, "REGEX_SPLIT")
+        return None
+    return parts[:limit]
+
+
+@aql(1)
+def md5(_: Any, args: list[Any]) -> str:
+    return hashlib.md5(to_string(args[0]).encode(), usedforsecurity=False).hexdigest()
+
+
+@aql(1)
+def sha1(_: Any, args: list[Any]) -> str:
+    return hashlib.sha1(to_string(args[0]).encode(), usedforsecurity=False).hexdigest()
+
+
+@aql(1)
+def sha256(_: Any, args: list[Any]) -> str:
+    return hashlib.sha256(to_string(args[0]).encode()).hexdigest()
+
+
+@aql(1)
+def sha512(_: Any, args: list[Any]) -> str:
+    return hashlib.sha512(to_string(args[0]).encode()).hexdigest()
+
+
+CASTAGNOLI: Final = 0x82F63B78
+
+
+@aql(1)
+def crc32(_: Any, args: list[Any]) -> str:
+    crc = 0xFFFFFFFF
+    for byte in to_string(args[0]).encode():
+        crc ^= byte
+        for _bit in range(8):
+            crc = (crc >> 1) ^ (CASTAGNOLI if crc & 1 else 0)
+    return f"{crc ^ 0xFFFFFFFF:X}"
+
+
+@aql(1)
+def fnv64(_: Any, args: list[Any]) -> str:
+    number = 0xCBF29CE484222325
+    for byte in to_string(args[0]).encode():
+        number = (number ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
+    return f"{number:X}"
+
+
+@aql(1)
+def to_base64(_: Any, args: list[Any]) -> str:
+    return base64.b64encode(to_string(args[0]).encode()).decode()
+
+
+@aql(1)
+def encode_uri_component(_: Any, args: list[Any]) -> str:
+    return quote(to_string(args[0]), safe="-_.!~*'()")
+
+
+@aql(0)
+def uuid_(_: Any, args: list[Any]) -> str:
+    return str(uuid.uuid4())
+
+
+@aql(1)
+def random_token(_: Any, args: list[Any]) -> str:
+    return secrets.token_hex(int(to_number(args[0])))[: int(to_number(args[0]))]
+
+
+@aql(1)
+def json_stringify(_: Any, args: list[Any]) -> str:
+    return to_json(args[0])
+
+
+@aql(1)
+def json_parse(context: Any, args: list[Any]) -> Any:
+    if not isinstance(args[0], str):
+        invalid_argument(context, "JSON_PARSE")
+        return None
+    try:
+        return orjson.loads(args[0])
+    except orjson.JSONDecodeError:
+        invalid_argument(context, "JSON_PARSE")
+        return None
+
+
+IPV4: Final = re.compile(r"(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}")
+
+
+@aql(1)
+def is_ipv4(_: Any, args: list[Any]) -> bool:
+    return isinstance(args[0], str) and IPV4.fullmatch(args[0]) is not None
+
+
+@aql(1)
+def ipv4_to_number(context: Any, args: list[Any]) -> int | None:
+    if not is_ipv4(context, args):
+        invalid_argument(context, "IPV4_TO_NUMBER")
+        return None
+    return int.from_bytes(bytes(int(part) for part in args[0].split(".")), "big")
+
+
+@aql(1)
+def ipv4_from_number(context: Any, args: list[Any]) -> str | None:
+    number = args[0]
+    if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 <= number <= 0xFFFFFFFF:
+        invalid_argument(context, "IPV4_FROM_NUMBER")
+        return None
+    return ".".join(str(byte) for byte in int(number).to_bytes(4, "big"))
