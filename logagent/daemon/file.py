@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from logagent.daemon.checkpoint import FileEntry
 from logagent.daemon.discovery import Sighting
 from logagent.daemon.first_line import FirstLineScan
@@ -10,6 +12,15 @@ from logagent.daemon.patterns import compression_of
 from logagent.daemon.stream import Stream
 from logagent.daemon.tail import Tail
 from logagent.daemon.tracker import printable
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """What its name was seen to lead to, and when, while the file could not be opened to see whether it is still it."""
+
+    size: int
+    ctime_ns: int
+    now: float
+    now_us: int
 
 
 class File:
@@ -27,6 +38,7 @@ class File:
         is_unlinked: no name is left. `is_missing`: its name is gone from where we look.
         is_let_go: it is over; nothing is done until it grows.
         was_read_whole: a packed file that was read to its end before it changed.
+        seen: what it may have become while it could not be opened, or None.
         trouble: why it cannot be read now, or None.
     """
 
@@ -50,6 +62,7 @@ class File:
         self.is_missing = False
         self.is_let_go = False
         self.was_read_whole = False
+        self.seen: Seen | None = None
         self.trouble: str | None = None
 
     @property
@@ -72,9 +85,10 @@ class File:
         """Bytes on disk that are not acknowledged; of a packed file its packed size until it is read."""
         if self.compression:
             return 0 if self.is_settled or self.is_let_go else self.size
+        size = self.size if self.seen is None else self.seen.size
         if self.stream is None:
-            return self.size
-        return max(self.size - self.stream.acknowledged.offset, 0)
+            return size
+        return max(size - self.stream.acknowledged.offset, 0)
 
     def entry(self) -> FileEntry:
         """What the checkpoint keeps of it."""

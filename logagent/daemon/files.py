@@ -15,7 +15,7 @@ import msgspec
 from logagent.daemon.checkpoint import Cursor, FileEntry
 from logagent.daemon.descriptors import ANOTHER_FILE, Descriptors
 from logagent.daemon.discovery import Look, Sighting
-from logagent.daemon.file import File
+from logagent.daemon.file import File, Seen
 from logagent.daemon.first_line import FirstLineScan
 from logagent.daemon.gone import Gone
 from logagent.daemon.identity import FileFacts, FirstLine, Identity
@@ -124,6 +124,8 @@ class Files:
         is_touched = file is not None and file.ctime_ns != sighting.ctime_ns
         if file is not None and is_touched and not self.descriptors.open(file, sighting.path):
             if file.trouble != ANOTHER_FILE:
+                file.seen = Seen(sighting.size, sighting.ctime_ns, now, now_us)
+                self._busy[id(file)] = file
                 return
             self._retire(file, now_us)  # its inode number was given to another file
             file = None
@@ -182,7 +184,7 @@ class Files:
         file.size, file.ctime_ns = size, ctime_ns
         file.greatest_size = max(file.greatest_size, size)
         file.was_read_whole = bool(file.compression) and (file.is_settled or file.is_let_go)
-        file.is_let_go = False
+        file.is_let_go, file.seen = False, None
         if file.stream is not None:
             file.stream.look_again()
         self._busy[id(file)] = file
@@ -404,7 +406,11 @@ class Files:
 
     def opened(self, file: File) -> Tail | None:
         """The file's tail, opened if need be; None (with `trouble` set) where that cannot be done now."""
-        return file.tail if self.descriptors.open(file, file.path) else None
+        if not self.descriptors.open(file, file.path):
+            return None
+        if file.seen is not None:
+            self._changed(file, file.seen.size, file.seen.ctime_ns, file.seen.now, file.seen.now_us)
+        return file.tail
 
     def close(self, file: File) -> None:
         """Free its descriptor; it is opened again when there is more to read."""

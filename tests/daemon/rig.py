@@ -140,6 +140,7 @@ class Rig:
         self.exclude: Sequence[str] = options.pop("exclude", ())
         self.roots: Sequence[Path] = options.pop("roots", (self.logs,))
         self.outside_links: bool = options.pop("outside_links", False)
+        self.directory_clock_ns: int = options.pop("directory_clock_ns", 0)
         self.rules = FollowRules(
             host=HERE.hostname,
             context=FileContext(
@@ -177,7 +178,7 @@ class Rig:
             Patterns(self.include, self.exclude),
             skip=[os.fsencode(self.state)],
             outside_links=self.outside_links,
-            clock_ns=lambda: 0,  # every directory counts as just changed: no glance is fooled by equal mtimes
+            clock_ns=lambda: self.directory_clock_ns,  # by default every directory counts as just changed
         )
         self.daemon = Daemon(
             str(self.state),
