@@ -7,6 +7,6 @@ with HTTP 501 and a text that names it; it never guesses. Nothing survives the p
         ...  # server.url, user root, password server.password
 """
 
-from tests.arango_server.server import ArangoServer
+from .server import ArangoServer
 
 __all__ = ["ArangoServer"]

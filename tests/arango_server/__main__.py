@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import threading
 
-from tests.arango_server.server import ArangoServer
+from .server import ArangoServer
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 import snowballstemmer
 
-from tests.arango_server.errors import ArangoError, Unsupported
+from .errors import ArangoError, Unsupported
 
 FEATURES: Final = frozenset(["frequency", "norm", "position", "offset"])
 ENGLISH: Final = snowballstemmer.stemmer("english")

@@ -10,7 +10,7 @@ from typing import Any, Final
 import lark
 from lark import Token, Tree
 
-from tests.arango_server.errors import ArangoError, Unsupported
+from .errors import ArangoError, Unsupported
 
 RESERVED: Final = frozenset(
     [
@@ -53,7 +53,7 @@ RESERVED: Final = frozenset(
         "with",
     ]
 )
-GRAMMAR: Final = resources.files("tests.arango_server").joinpath("grammar.lark").read_text(encoding="utf-8")
+GRAMMAR: Final = resources.files(__package__).joinpath("grammar.lark").read_text(encoding="utf-8")
 PARSER: Final = lark.Lark(GRAMMAR, parser="lalr", lexer="contextual", propagate_positions=True, maybe_placeholders=True)
 
 

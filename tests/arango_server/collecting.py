@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lark import Tree
 
-from tests.arango_server.ast import name_of
-from tests.arango_server.errors import ArangoError, Unsupported
-from tests.arango_server.expressions import Closure, Row
-from tests.arango_server.functions.arrays import distinct
-from tests.arango_server.functions.numbers import float_sum
-from tests.arango_server.functions.registry import FUNCTIONS
-from tests.arango_server.values import Value, group_sort_key, identity, rank, sort_key
+from .ast import name_of
+from .errors import ArangoError, Unsupported
+from .expressions import Closure, Row
+from .functions.arrays import distinct
+from .functions.numbers import float_sum
+from .functions.registry import FUNCTIONS
+from .values import Value, group_sort_key, identity, rank, sort_key
 
 if TYPE_CHECKING:
-    from tests.arango_server.statements import Plan
+    from .statements import Plan
 
 Aggregate = tuple[str, str, Closure]
 OVER_ARRAYS: Final = frozenset(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from tests.arango_server.errors import ArangoError
+from .errors import ArangoError
 
 KNOWN: Final = frozenset(["name", "expression", "overwrite", "computeOn", "keepNull", "failOnWarning"])
 FORBIDDEN: Final = frozenset(["_key", "_id", "_rev", "_from", "_to"])
@@ -22,7 +22,7 @@ def check_definitions(definitions: Any) -> list[dict[str, Any]]:
 
 
 def _checked(definition: Any) -> dict[str, Any]:
-    from tests.arango_server import ast
+    from . import ast
 
     wanted = isinstance(definition, dict) and {"name", "expression", "overwrite"} <= set(definition) <= KNOWN
     if not wanted or definition["name"] in FORBIDDEN or "." in definition["name"]:
@@ -36,8 +36,8 @@ def _checked(definition: Any) -> dict[str, Any]:
 
 def compute(definitions: list[dict[str, Any]], document: dict[str, Any], operation: str) -> dict[str, Any]:
     """The document with its computed attributes; each sees the document as it came."""
-    from tests.arango_server.query import Query
-    from tests.arango_server.storage import Database
+    from .query import Query
+    from .storage import Database
 
     made = dict(document)
     for definition in definitions:

@@ -7,19 +7,19 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lark import Tree
 
-from tests.arango_server import operators, values
-from tests.arango_server.ast import name_of
-from tests.arango_server.errors import ArangoError, Unsupported
-from tests.arango_server.functions.strings import _distance as edit_distance
-from tests.arango_server.functions.texts import like_pattern
-from tests.arango_server.phrases import phrase_condition
-from tests.arango_server.terms import Entry, Path, Terms
-from tests.arango_server.values import Value, to_number, truth
-from tests.arango_server.views import View
+from . import operators, values
+from .ast import name_of
+from .errors import ArangoError, Unsupported
+from .functions.strings import _distance as edit_distance
+from .functions.texts import like_pattern
+from .phrases import phrase_condition
+from .terms import Entry, Path, Terms
+from .values import Value, to_number, truth
+from .views import View
 
 if TYPE_CHECKING:
-    from tests.arango_server.expressions import Closure, Row, Scope
-    from tests.arango_server.query import Query
+    from .expressions import Closure, Row, Scope
+    from .query import Query
 
 Test = Callable[[Terms, Entry, "Row"], bool]
 Score = Callable[[Terms, Entry, "Row", float, float], float]

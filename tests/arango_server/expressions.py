@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from lark import Token, Tree
 
-from tests.arango_server import operators, values
-from tests.arango_server.ast import name_of, number_of, string_of
-from tests.arango_server.errors import ArangoError, Unsupported
-from tests.arango_server.functions import look_up
-from tests.arango_server.functions.numbers import integer_range
-from tests.arango_server.functions.texts import is_like
-from tests.arango_server.scores import SEARCH_ONLY, compile_score
-from tests.arango_server.values import Value, truth
+from . import operators, values
+from .ast import name_of, number_of, string_of
+from .errors import ArangoError, Unsupported
+from .functions import look_up
+from .functions.numbers import integer_range
+from .functions.texts import is_like
+from .scores import SEARCH_ONLY, compile_score
+from .values import Value, truth
 
 if TYPE_CHECKING:
-    from tests.arango_server.query import Query
+    from .query import Query
 
 Row = dict[str, Any]
 Closure = Callable[[Row], Value]

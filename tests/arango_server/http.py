@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from tests.arango_server.errors import ArangoError, Unsupported
-from tests.arango_server.storage import Collection, Database, User
+from .errors import ArangoError, Unsupported
+from .storage import Collection, Database, User
 
 if TYPE_CHECKING:
-    from tests.arango_server.server import ArangoServer
+    from .server import ArangoServer
 
 HEADERS: Final = frozenset(
     [

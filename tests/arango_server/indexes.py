@@ -6,11 +6,11 @@ import itertools
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.arango_server.errors import ArangoError, Unsupported
-from tests.arango_server.values import attribute_path, identity, rank
+from .errors import ArangoError, Unsupported
+from .values import attribute_path, identity, rank
 
 if TYPE_CHECKING:
-    from tests.arango_server.storage import Collection
+    from .storage import Collection
 
 _numbers = itertools.count(1_872_607_057_000_000_001)
 _ids = itertools.count(80_001)

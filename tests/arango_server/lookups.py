@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from lark import Tree
 
-from tests.arango_server.ast import name_of
-from tests.arango_server.errors import ArangoError
-from tests.arango_server.expressions import Row, Scope
-from tests.arango_server.storage import Collection
-from tests.arango_server.values import Value
+from .ast import name_of
+from .errors import ArangoError
+from .expressions import Row, Scope
+from .storage import Collection
+from .values import Value
 
 if TYPE_CHECKING:
-    from tests.arango_server.statements import Plan
+    from .statements import Plan
 
 Find = Callable[[Row], Iterable[dict[str, Any]]]
 FLIPPED = {"==": "==", "<": ">", ">": "<", "<=": ">=", ">=": "<="}

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lark import Tree
 
-from tests.arango_server.errors import ArangoError, Unsupported
-from tests.arango_server.expressions import Row
-from tests.arango_server.storage import Collection, WriteOptions
-from tests.arango_server.values import Value, equal, truth
+from .errors import ArangoError, Unsupported
+from .expressions import Row
+from .storage import Collection, WriteOptions
+from .values import Value, equal, truth
 
 if TYPE_CHECKING:
-    from tests.arango_server.statements import Plan
+    from .statements import Plan
 
 Apply = Callable[[Row], tuple[Value, Value] | None]
 COMMON: Final = frozenset(["ignoreErrors", "waitForSync", "exclusive", "refillIndexCaches"])

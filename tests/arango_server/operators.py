@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from tests.arango_server.errors import Unsupported
-from tests.arango_server.functions.numbers import checked
-from tests.arango_server.functions.texts import is_like, matches_regex
-from tests.arango_server.values import Value, compare, equal, integer_or_float, to_number
+from .errors import Unsupported
+from .functions.numbers import checked
+from .functions.texts import is_like, matches_regex
+from .values import Value, compare, equal, integer_or_float, to_number
 
 Operator = Callable[[Any, Value, Value], Value]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.arango_server.errors import ArangoError, Unsupported
+from .errors import ArangoError, Unsupported
 
 if TYPE_CHECKING:
-    from tests.arango_server.conditions import Conditions, Score, Test
-    from tests.arango_server.expressions import Row
-    from tests.arango_server.terms import Entry, Path, Terms
+    from .conditions import Conditions, Score, Test
+    from .expressions import Row
+    from .terms import Entry, Path, Terms
 
 
 def phrase_condition(conditions: Conditions, arguments: list[Any], analyzer: str) -> tuple[Test, Score]:

@@ -7,14 +7,14 @@ from typing import Any, Final
 
 from lark import Token, Tree
 
-from tests.arango_server import ast
-from tests.arango_server.errors import ArangoError, Unsupported
-from tests.arango_server.expressions import Expressions
-from tests.arango_server.searching import search_stage
-from tests.arango_server.statements import Plan
-from tests.arango_server.storage import Collection, Database, User
-from tests.arango_server.values import Value
-from tests.arango_server.views import View
+from . import ast
+from .errors import ArangoError, Unsupported
+from .expressions import Expressions
+from .searching import search_stage
+from .statements import Plan
+from .storage import Collection, Database, User
+from .values import Value
+from .views import View
 
 STATISTICS: Final = (
     "writesExecuted", "writesIgnored", "documentLookups", "seeks", "scannedFull", "scannedIndex", "searchParallelism",

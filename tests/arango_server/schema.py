@@ -6,8 +6,8 @@ import math
 import re
 from typing import Any, Final
 
-from tests.arango_server.errors import ArangoError, Unsupported
-from tests.arango_server.values import equal, identity, rank
+from .errors import ArangoError, Unsupported
+from .values import equal, identity, rank
 
 KNOWN: Final = frozenset(
     [

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lark import Tree
 
-from tests.arango_server import vectors
-from tests.arango_server.ast import name_of
-from tests.arango_server.errors import ArangoError, Unsupported
-from tests.arango_server.values import to_number
+from . import vectors
+from .ast import name_of
+from .errors import ArangoError, Unsupported
+from .values import to_number
 
 if TYPE_CHECKING:
-    from tests.arango_server.expressions import Closure, Row, Scope
-    from tests.arango_server.query import Query
+    from .expressions import Closure, Row, Scope
+    from .query import Query
 
 SEARCH_ONLY: Final = frozenset(["BM25", "ANALYZER", "BOOST", "PHRASE", "EXISTS", "MIN_MATCH", vectors.NAME])
 

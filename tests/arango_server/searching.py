@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lark import Tree
 
-from tests.arango_server.conditions import Conditions
-from tests.arango_server.errors import Unsupported
-from tests.arango_server.terms import Entry, Terms
-from tests.arango_server.views import View
+from .conditions import Conditions
+from .errors import Unsupported
+from .terms import Entry, Terms
+from .views import View
 
 if TYPE_CHECKING:
-    from tests.arango_server.expressions import Row, Scope
-    from tests.arango_server.query import Query
+    from .expressions import Row, Scope
+    from .query import Query
 
 Stage = Callable[[Iterable["Row"]], Iterable["Row"]]
 SEARCHED: Final = "\0search:"

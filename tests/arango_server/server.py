@@ -10,12 +10,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from tests.arango_server import endpoints
-from tests.arango_server.errors import ArangoError, Unsupported
-from tests.arango_server.functions.dates import parse_date
-from tests.arango_server.http import HEADERS, Request, Response, find_route
-from tests.arango_server.storage import Database, User, WriteOptions
-from tests.arango_server.values import attribute_path, rank, to_json
+from . import endpoints
+from .errors import ArangoError, Unsupported
+from .functions.dates import parse_date
+from .http import HEADERS, Request, Response, find_route
+from .storage import Database, User, WriteOptions
+from .values import attribute_path, rank, to_json
 
 _ = endpoints
 ADMIN: Final = "root"

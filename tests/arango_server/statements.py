@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lark import Tree
 
-from tests.arango_server import collecting, modifying, traversing, vectors, windows
-from tests.arango_server.ast import name_of
-from tests.arango_server.errors import ArangoError, Unsupported
-from tests.arango_server.expressions import Closure, Row, Scope, is_source
-from tests.arango_server.lookups import candidates
-from tests.arango_server.storage import Collection
-from tests.arango_server.values import Value, identity, sort_key, truth
+from . import collecting, modifying, traversing, vectors, windows
+from .ast import name_of
+from .errors import ArangoError, Unsupported
+from .expressions import Closure, Row, Scope, is_source
+from .lookups import candidates
+from .storage import Collection
+from .values import Value, identity, sort_key, truth
 
 if TYPE_CHECKING:
-    from tests.arango_server.query import Query
+    from .query import Query
 
 Stage = Callable[[Iterable[Row]], Iterable[Row]]
 FOR_OPTIONS: Final = frozenset(

@@ -7,14 +7,14 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tests.arango_server import schema
-from tests.arango_server.analyzers import BUILT_IN, Analyzer
-from tests.arango_server.computed import compute
-from tests.arango_server.errors import ArangoError, Unsupported
-from tests.arango_server.functions.documents import merge_into
-from tests.arango_server.functions.types import KEY
-from tests.arango_server.indexes import Index, edge_index, make_index, primary_index
-from tests.arango_server.values import rank
+from . import schema
+from .analyzers import BUILT_IN, Analyzer
+from .computed import compute
+from .errors import ArangoError, Unsupported
+from .functions.documents import merge_into
+from .functions.types import KEY
+from .indexes import Index, edge_index, make_index, primary_index
+from .values import rank
 
 Document = dict[str, Any]
 SYSTEM: Final = ("_key", "_id", "_rev", "_from", "_to")

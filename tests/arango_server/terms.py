@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from typing import Any, NamedTuple
 
-from tests.arango_server.views import View, field_values
+from .views import View, field_values
 
 Path = tuple[str, ...]
 

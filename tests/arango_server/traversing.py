@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from lark import Tree
 
-from tests.arango_server.ast import name_of, string_of
-from tests.arango_server.errors import ArangoError, Unsupported
-from tests.arango_server.expressions import Row
-from tests.arango_server.storage import Collection
-from tests.arango_server.values import Value, to_number, truth
+from .ast import name_of, string_of
+from .errors import ArangoError, Unsupported
+from .expressions import Row
+from .storage import Collection
+from .values import Value, to_number, truth
 
 if TYPE_CHECKING:
-    from tests.arango_server.statements import Plan
+    from .statements import Plan
 
 OPTIONS: Final = frozenset(["order", "uniqueVertices", "uniqueEdges", "bfs"])
 DIRECTIONS: Final = {"outbound": ("_from", "_to"), "inbound": ("_to", "_from")}

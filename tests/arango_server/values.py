@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import orjson
 
-from tests.arango_server.errors import Unsupported
+from .errors import Unsupported
 
 Value = Any
 MAX_INT: Final = 2**63 - 1

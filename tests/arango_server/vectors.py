@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lark import Tree
 
-from tests.arango_server.ast import name_of
-from tests.arango_server.errors import ArangoError, Unsupported
-from tests.arango_server.functions.numbers import cosine
-from tests.arango_server.values import Value, attribute_path, rank
+from .ast import name_of
+from .errors import ArangoError, Unsupported
+from .functions.numbers import cosine
+from .values import Value, attribute_path, rank
 
 if TYPE_CHECKING:
-    from tests.arango_server.expressions import Closure, Row, Scope
-    from tests.arango_server.query import Query
-    from tests.arango_server.statements import Plan
+    from .expressions import Closure, Row, Scope
+    from .query import Query
+    from .statements import Plan
 
 NAME: Final = "APPROX_NEAR_COSINE"
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.arango_server.errors import ArangoError, Unsupported
-from tests.arango_server.indexes import CONSOLIDATION
-from tests.arango_server.storage import tick
-from tests.arango_server.values import attribute_path
+from .errors import ArangoError, Unsupported
+from .indexes import CONSOLIDATION
+from .storage import tick
+from .values import attribute_path
 
 if TYPE_CHECKING:
-    from tests.arango_server.storage import Collection, Database
+    from .storage import Collection, Database
 
 LINK: Final = {
     "analyzers": ["identity"], "fields": {}, "includeAllFields": False, "storeValues": "none",

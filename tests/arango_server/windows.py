@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from lark import Tree
 
-from tests.arango_server.collecting import Aggregate, aggregate, aggregates
-from tests.arango_server.errors import ArangoError, Unsupported
-from tests.arango_server.expressions import Row
-from tests.arango_server.values import Value, rank
+from .collecting import Aggregate, aggregate, aggregates
+from .errors import ArangoError, Unsupported
+from .expressions import Row
+from .values import Value, rank
 
 if TYPE_CHECKING:
-    from tests.arango_server.statements import Plan
+    from .statements import Plan
 
 
 def _bounds(plan: Plan, tree: Tree[Any]) -> tuple[Value, Value]:

@@ -1,6 +1,6 @@
 """The endpoints by what they are about. Importing this package fills the table of routes."""
 
-from tests.arango_server.endpoints import (
+from ..endpoints import (
     admin,
     analyzers,
     collections,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from tests.arango_server.http import Request, Response, ok, route
+from ..http import Request, Response, ok, route
 
 
 @route("GET", "/_api/version", "details")

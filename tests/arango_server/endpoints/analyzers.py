@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.arango_server.analyzers import BUILT_IN, make_analyzer
-from tests.arango_server.errors import ArangoError
-from tests.arango_server.http import Request, Response, ok, route
+from ..analyzers import BUILT_IN, make_analyzer
+from ..errors import ArangoError
+from ..http import Request, Response, ok, route
 
 
 @route("GET", "/_api/analyzer")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from tests.arango_server import schema
-from tests.arango_server.computed import check_definitions
-from tests.arango_server.errors import ArangoError, Unsupported
-from tests.arango_server.http import Request, Response, ok, route
-from tests.arango_server.storage import Collection
+from .. import schema
+from ..computed import check_definitions
+from ..errors import ArangoError, Unsupported
+from ..http import Request, Response, ok, route
+from ..storage import Collection
 
 CLUSTER: Final = (
     "numberOfShards", "shardKeys", "replicationFactor", "writeConcern", "shardingStrategy", "distributeShardsLike",

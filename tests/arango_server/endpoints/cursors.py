@@ -6,10 +6,10 @@ import time
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tests.arango_server.errors import ArangoError, Unsupported
-from tests.arango_server.http import Request, Response, ok, route
-from tests.arango_server.query import Query
-from tests.arango_server.storage import tick
+from ..errors import ArangoError, Unsupported
+from ..http import Request, Response, ok, route
+from ..query import Query
+from ..storage import tick
 
 BODY: Final = ("query", "bindVars", "batchSize", "count", "ttl", "memoryLimit", "cache", "options")
 OPTIONS: Final = frozenset(

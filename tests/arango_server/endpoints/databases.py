@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from tests.arango_server.errors import ArangoError, Unsupported
-from tests.arango_server.http import Request, Response, ok, route
-from tests.arango_server.storage import User
+from ..errors import ArangoError, Unsupported
+from ..http import Request, Response, ok, route
+from ..storage import User
 
 
 @route("GET", "/_api/database")

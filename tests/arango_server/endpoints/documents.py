@@ -8,9 +8,9 @@ from typing import Any
 
 import orjson
 
-from tests.arango_server.errors import ArangoError, Unsupported
-from tests.arango_server.http import Request, Response, route
-from tests.arango_server.storage import Collection, WriteOptions
+from ..errors import ArangoError, Unsupported
+from ..http import Request, Response, route
+from ..storage import Collection, WriteOptions
 
 WRITE = "waitForSync returnNew returnOld silent keepNull mergeObjects versionAttribute refillIndexCaches"
 INSERT = f"{WRITE} overwrite overwriteMode"
@@ -34,8 +34,10 @@ def _options(request: Request) -> WriteOptions:
     )
 
 
-def _status(request: Request, collection: Collection, synced: int, unsynced: int) -> int:
-    return synced if request.flag("waitForSync") or collection.properties["waitForSync"] else unsynced
+def _status(request: Request, collection: Collection, synced: int, *, written: bool = True) -> int:
+    # A collection's own waitForSync only counts once something is written; the parameter counts always.
+    waits = request.flag("waitForSync") or (written and collection.properties["waitForSync"])
+    return synced if waits else 202
 
 
 def _meta(request: Request, old: Any, new: Any) -> dict[str, Any]:
@@ -53,7 +55,7 @@ def _meta(request: Request, old: Any, new: Any) -> dict[str, Any]:
 def _one(request: Request, collection: Collection, write: Callable[[], Pair], synced: int = 201) -> Response:
     old, new = write()
     shown = new if new is not None else old
-    status = _status(request, collection, synced, 202)
+    status = _status(request, collection, synced)
     location = f"/_db/{request.database.name}/_api/document/{shown['_id']}"
     headers = {"etag": f'"{shown["_rev"]}"', "location": location}
     return Response(status, {} if request.flag("silent") else _meta(request, old, new), headers)
@@ -71,7 +73,8 @@ def _many(request: Request, collection: Collection, writes: list[Callable[[], Pa
             if not silent:
                 results.append(_meta(request, old, new))
     headers = {"x-arango-error-codes": orjson.dumps({str(n): c for n, c in errors.items()}).decode()} if errors else {}
-    return Response(_status(request, collection, synced, 202), {} if silent and not results else results, headers)
+    status = _status(request, collection, synced, written=errors.total() < len(writes))
+    return Response(status, {} if silent and not results else results, headers)
 
 
 @route("POST", "/_api/document/{}", INSERT)
@@ -81,7 +84,7 @@ def insert(request: Request, name: str) -> Response:
     body = request.json()
     if request.server.discards_documents and isinstance(body, list):
         request.server.discarded += len(body)
-        return Response(_status(request, collection, 201, 202), {})
+        return Response(_status(request, collection, 201), {})
     if isinstance(body, list):
         return _many(request, collection, [lambda d=d: collection.insert(d, options) for d in body])  # type: ignore[misc]
     return _one(request, collection, lambda: collection.insert(body, options))

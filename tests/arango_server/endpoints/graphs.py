@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.arango_server.endpoints.collections import properties_of
-from tests.arango_server.errors import ArangoError, Unsupported
-from tests.arango_server.http import Request, Response, ok, route
-from tests.arango_server.storage import Collection, Database, WriteOptions, next_revision
+from ..endpoints.collections import properties_of
+from ..errors import ArangoError, Unsupported
+from ..http import Request, Response, ok, route
+from ..storage import Collection, Database, WriteOptions, next_revision
 
 
 def _shown(name: str, graph: dict[str, Any]) -> dict[str, Any]:

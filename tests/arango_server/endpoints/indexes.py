@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tests.arango_server.errors import ArangoError
-from tests.arango_server.http import Request, Response, ok, route
-from tests.arango_server.indexes import Index
+from ..errors import ArangoError
+from ..http import Request, Response, ok, route
+from ..indexes import Index
 
 
 @route("GET", "/_api/index", "collection withStats withHidden")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.arango_server.errors import ArangoError
-from tests.arango_server.http import Request, Response, ok, route
-from tests.arango_server.storage import User
+from ..errors import ArangoError
+from ..http import Request, Response, ok, route
+from ..storage import User
 
 
 def _user(request: Request, name: str) -> User:

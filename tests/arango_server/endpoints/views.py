@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tests.arango_server.errors import ArangoError
-from tests.arango_server.http import Request, Response, ok, route
-from tests.arango_server.views import View, make_view
+from ..errors import ArangoError
+from ..http import Request, Response, ok, route
+from ..views import View, make_view
 
 
 @route("GET", "/_api/view")

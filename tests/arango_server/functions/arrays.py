@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.arango_server.errors import Unsupported
-from tests.arango_server.functions.registry import MANY, aql, invalid_argument
-from tests.arango_server.values import equal, identity, sort_key, to_number, to_string, truth
+from ..errors import Unsupported
+from ..functions.registry import MANY, aql, invalid_argument
+from ..values import equal, identity, sort_key, to_number, to_string, truth
 
 
 def _array(context: Any, name: str, value: Any) -> list[Any] | None:

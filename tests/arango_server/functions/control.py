@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from tests.arango_server.errors import ArangoError, Unsupported
-from tests.arango_server.functions.registry import MANY, aql
-from tests.arango_server.values import compare, to_number, to_string, truth
+from ..errors import ArangoError, Unsupported
+from ..functions.registry import MANY, aql
+from ..values import compare, to_number, to_string, truth
 
 
 @aql(1, MANY)

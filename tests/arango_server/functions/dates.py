@@ -9,9 +9,9 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo, available_timezones
 
-from tests.arango_server.errors import Unsupported
-from tests.arango_server.functions.registry import FUNCTIONS, Function, aql, invalid_argument
-from tests.arango_server.values import rank, to_string, truth
+from ..errors import Unsupported
+from ..functions.registry import FUNCTIONS, Function, aql, invalid_argument
+from ..values import rank, to_string, truth
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 FORM: Final = re.compile(

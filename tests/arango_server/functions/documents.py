@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.arango_server.errors import Unsupported
-from tests.arango_server.functions.registry import MANY, aql, invalid_argument
-from tests.arango_server.values import element, equal, sort_key, to_string, truth
+from ..errors import Unsupported
+from ..functions.registry import MANY, aql, invalid_argument
+from ..values import element, equal, sort_key, to_string, truth
 
 
 @aql(1, 3, "ATTRIBUTES", "KEYS")

@@ -7,9 +7,9 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from tests.arango_server.errors import Unsupported
-from tests.arango_server.functions.registry import FUNCTIONS, Function, aql, invalid_argument
-from tests.arango_server.values import compare, integer_or_float, rank, sort_key, to_number
+from ..errors import Unsupported
+from ..functions.registry import FUNCTIONS, Function, aql, invalid_argument
+from ..values import compare, integer_or_float, rank, sort_key, to_number
 
 
 def checked(context: Any, number: int | float) -> int | float | None:

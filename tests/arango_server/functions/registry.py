@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple, Protocol
 
-from tests.arango_server.errors import ArangoError, Unsupported
+from ..errors import ArangoError, Unsupported
 
 Value = Any
 MANY: Final = 10_000

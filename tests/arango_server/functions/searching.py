@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.arango_server.errors import Unsupported
-from tests.arango_server.functions.registry import aql, invalid_argument
-from tests.arango_server.values import to_number, to_string
+from ..errors import Unsupported
+from ..functions.registry import aql, invalid_argument
+from ..values import to_number, to_string
 
 
 @aql(1, 2)

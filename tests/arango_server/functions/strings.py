@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from tests.arango_server.errors import Unsupported
-from tests.arango_server.functions.registry import MANY, aql, invalid_argument
-from tests.arango_server.values import to_number, to_string, truth
+from ..errors import Unsupported
+from ..functions.registry import MANY, aql, invalid_argument
+from ..values import to_number, to_string, truth
 
 BLANKS: Final = "\r\n\t "
 

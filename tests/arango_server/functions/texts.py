@@ -13,9 +13,9 @@ from urllib.parse import quote
 
 import orjson
 
-from tests.arango_server.errors import Unsupported
-from tests.arango_server.functions.registry import aql, invalid_argument
-from tests.arango_server.values import to_json, to_number, to_string, truth
+from ..errors import Unsupported
+from ..functions.registry import aql, invalid_argument
+from ..values import to_json, to_number, to_string, truth
 
 
 @lru_cache(maxsize=512)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from tests.arango_server import values
-from tests.arango_server.functions.dates import parse_date
-from tests.arango_server.functions.registry import aql
+from .. import values
+from ..functions.dates import parse_date
+from ..functions.registry import aql
 
 KEY: Final = re.compile(r"[A-Za-z0-9_\-.@()+,=;$!*'%:]{1,254}")
 
