@@ -1,15 +1,16 @@
 """Error fingerprints: what makes two errors the same, whatever their numbers and lines. Pure: no I/O, no clock.
 
-The chain of exception types and the frames of our own code (module and function); where there is neither, the
-masked message. The method's version stands in the fingerprint, so that another method does not regroup what is
-stored. Only log lines with an exception or of level ERROR and above have one, and ends of runs that failed.
+The chain of exception types and the frames of our own code (module and function, less the script's entry, so that
+two scripts can share an error); where there are no such frames, the masked message. The method's version stands in the
+fingerprint, so that another method does not regroup what is stored. Only log lines with an exception or of level
+ERROR and above have one, and ends of runs that failed.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import dropwhile, groupby
 from typing import Any, Final
 
 import msgspec
@@ -22,6 +23,7 @@ VERSION: Final = 1
 ERROR_LEVEL: Final = 40
 MAX_FRAMES: Final = 16
 """Innermost own frames that count: what called them all says little of the error."""
+_ENTRIES: Final = frozenset({"<module>", "main", "_main", "amain"})
 _MAX_CHAIN: Final = 8
 _DIGITS: Final = 14
 _CHAINED: Final = re.compile(
@@ -29,6 +31,7 @@ _CHAINED: Final = re.compile(
     r"|During handling of the above exception, another exception occurred):\n\n"
 )
 _MARGIN: Final = re.compile(r"^([A-Za-z_][\w.]{0,255})(?::|$)", re.MULTILINE)
+_NAMED_TYPE: Final = re.compile(r"(?:[A-Za-z_]\w{0,99}\.){0,9}([A-Z]\w{0,99})(?=:|$)")
 _FOREIGN_FRAME: Final = re.compile(r"(?:^|[/\\])(?:site-packages|dist-packages|lib(?:64)?/python3[\d.]*)[/\\]|^<")
 _FINGERPRINT: Final = re.compile(rf"e{VERSION}[0-9a-f]{{{_DIGITS}}}\Z")
 
@@ -52,7 +55,7 @@ class ErrorShape(msgspec.Struct, frozen=True):
     Attributes:
         types: the chain of exception types, the first raised first; empty where there is no exception.
         frames: own frames, outermost first; without any in the traceback, the call that logged it.
-        template: the masked message; identifies only where types and frames are empty.
+        template: the masked message; identifies only where there are no frames.
         site: the call that logged it, where the line says so; identifies nothing.
     """
 
@@ -64,8 +67,8 @@ class ErrorShape(msgspec.Struct, frozen=True):
     @property
     def fingerprint(self) -> str:
         """`e`, the method's version, 14 hex digits."""
-        said = [*self.types, "", *(f"{frame.module}.{frame.function}" for frame in self.frames)]
-        text = "\n".join(said if self.types else [self.template])
+        said = [*self.types, "", *(f"{frame.module}.{frame.function}" for frame in _below_entry(self.frames))]
+        text = "\n".join(said if self.types and self.frames else [*self.types, self.template])
         digest = xxhash.xxh3_64_hexdigest(text.encode("utf-8", "surrogatepass"))
         return f"e{VERSION}{digest[:_DIGITS]}"
 
@@ -101,8 +104,17 @@ def error_shape(line: Line) -> ErrorShape | None:
             return None
         return _shape(line.exception, line.message, _call_site(line))
     if isinstance(line, RunEnd) and line.status == "failed" and (line.exception is not None or line.error):
-        return _shape(line.exception, line.error or "", ())
+        return _ended(line)
     return None
+
+
+def _ended(line: RunEnd) -> ErrorShape:
+    """A run's end names the type in its text where it carries no exception."""
+    said = line.error or ""
+    if line.exception is not None:
+        return _shape(line.exception, said, ())
+    named = _NAMED_TYPE.match(said)
+    return ErrorShape((named.group(1),) if named else (), template=masked(said))
 
 
 def _call_site(line: LogLine) -> tuple[OwnFrame, ...]:
@@ -155,6 +167,12 @@ def own_frames(frames: Sequence[Any]) -> tuple[OwnFrame, ...]:
     own = [frame for frame in map(_own_frame, frames) if frame is not None]
     alike = groupby(own, key=lambda frame: (frame.module, frame.function))
     return tuple(list(same)[-1] for _, same in alike)[-MAX_FRAMES:]
+
+
+def _below_entry(frames: tuple[OwnFrame, ...]) -> tuple[OwnFrame, ...]:
+    """Less the outermost frames where a script begins, if any others are left."""
+    inner = tuple(dropwhile(lambda frame: frame.function in _ENTRIES, frames))
+    return inner or frames[-1:]
 
 
 def _own_frame(frame: Any) -> OwnFrame | None:

@@ -27,3 +27,19 @@ def masked(message: str) -> str:
     'Write batch {n} to {path} failed for {str}, retrying in {n}s'
     """
     return _VARIES.sub(lambda found: "{" + str(found.lastgroup) + "}", message[:_LONGEST])
+
+
+def mask_parts(message: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """What stays, the kinds of what varies between it, and the values there.
+
+    >>> mask_parts("loaded 42 rows")
+    (('loaded ', ' rows'), ('n',), ('42',))
+    """
+    text = message[:_LONGEST]
+    found = list(_VARIES.finditer(text))
+    starts, ends = [0, *(each.end() for each in found)], [*(each.start() for each in found), len(text)]
+    return (
+        tuple(text[start:end] for start, end in zip(starts, ends, strict=True)),
+        tuple(str(each.lastgroup) for each in found),
+        tuple(each.group() for each in found),
+    )

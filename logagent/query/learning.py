@@ -12,8 +12,9 @@ from logagent.formats.fold import LearningFold
 from logagent.formats.native_line import object_line
 from logagent.formats.sink import script_appender
 from logagent.formats.writer import line_head, now_stamp
-from logagent.query.bm25 import best_matches, words_of
+from logagent.query.bm25 import best_matches
 from logagent.query.documents import learning_item
+from logagent.query.earned import are_alike, earned_learnings
 from logagent.query.item import Page
 from logagent.query.references import event_of, is_event_id, run_id_of
 from logagent.query.wording import command
@@ -23,8 +24,6 @@ from logagent.store.protocol import Reader, Total
 ACTIONS: Final = ("confirm", "refute", "retire")
 _SCRIPT: Final = "learnings"
 _LOOKED_AT: Final = 10_000
-_ALIKE: Final = 0.8
-"""Share of words in common from which two learnings are one."""
 _GONE: Final = ("refuted", "retired")
 
 Write = Callable[[dict[str, Any]], None]
@@ -42,7 +41,9 @@ def search_learnings(reader: Reader, text: str, limit: int = 20, *, with_gone: b
     known = [each for each in reader.learnings(limit=_LOOKED_AT) if with_gone or each.status not in _GONE]
     if text.strip():
         known = [known[index] for index, _ in best_matches(text, [each.learning for each in known])]
-    items = [learning_item(each) for each in known[:limit]]
+    items = [each.document() for each in earned_learnings(reader, known, gone_too=with_gone)]
+    rank = {learning_item(each)["id"]: place for place, each in enumerate(known)}
+    items = sorted(items, key=lambda item: min(rank[id_] for id_ in (item["id"], *item["merged"])))[:limit]
     hints = [command("learn", "show", items[0]["id"])] if items else [] if known else ["no learning says that"]
     return Page("learning", items, total=Total(len(known), True), truncated=len(known) > limit, hints=hints)
 
@@ -71,7 +72,8 @@ def learning_of(reader: Reader, text: str) -> LearningFold:
 
 def shown(reader: Reader, text: str) -> Page:
     """One learning, whole."""
-    return Page("detail", [learning_item(learning_of(reader, text))])
+    (found,) = earned_learnings(reader, [learning_of(reader, text)], gone_too=True)
+    return Page("detail", [found.document()])
 
 
 def line_writer(settings: Settings) -> Write:
@@ -159,9 +161,5 @@ def _evidence(reader: Reader, text: str) -> str:
 
 def _alike(reader: Reader, text: str) -> LearningFold | None:
     """A learning that stands and says the same in nearly the same words."""
-    words = set(words_of(text))
-    for each in reader.learnings(limit=_LOOKED_AT):
-        others = set(words_of(each.learning))
-        if each.status not in _GONE and words and len(words & others) >= _ALIKE * len(words | others):
-            return each
-    return None
+    standing = [each for each in reader.learnings(limit=_LOOKED_AT) if each.status not in _GONE]
+    return next((each for each in standing if are_alike(text, each.learning)), None)

@@ -43,7 +43,7 @@ def exception(line: int = 5, file: str = "/app/db.py", function: str = "write", 
 def test_the_golden_fingerprint_of_the_method() -> None:
     """Stored ones would fall apart if it changed without its version."""
     golden = ErrorShape(("ValueError", "KeyError"), (OwnFrame("/a/etl.py", "main", 3), OwnFrame("db.py", "write")))
-    assert golden.fingerprint == "e102fdfdd5d690de"
+    assert golden.fingerprint == "e1bc6d940df44b81"
 
 
 def test_numbers_lines_and_directories_make_no_other_error() -> None:
@@ -60,6 +60,18 @@ def test_the_chain_of_types_counts() -> None:
     found = shape(exception=raised(chained))
     assert found.types == ("ValueError", "KeyError")
     assert [frame.function for frame in found.frames] == ["raised", "chained"]
+
+
+def test_two_scripts_share_an_error_below_their_entries() -> None:
+    """Who else hit it is asked across scripts; an error in the entry itself is the script's own."""
+
+    def through(*frames: tuple[str, str]) -> str:
+        return ErrorShape(("E",), tuple(OwnFrame(file, function) for file, function in frames)).fingerprint
+
+    below = ("db.py", "write")
+    assert through(("etl.py", "<module>"), ("etl.py", "main"), below) == through(("export.py", "main"), below)
+    assert through(("etl.py", "main")) != through(("export.py", "main"))
+    assert through(("etl.py", "load"), below) != through(("export.py", "save"), below)
 
 
 def test_frames_of_libraries_do_not_count() -> None:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import click
 
-from logagent.errors import ConfigError, NotPermitted
 from logagent.query import learning
 from logagent.query.commands.options import reading, words
 from logagent.query.commands.session import Session
-from logagent.settings import load_settings
+from logagent.query.commands.writing import writer
 
 
 @click.group()
@@ -45,7 +44,7 @@ def show(session: Session) -> None:
 @reading
 def add(session: Session, *, evidence: tuple[str, ...], function: str | None, confidence: float) -> None:
     """Write down one sentence, with what shows it; one that is known already is confirmed instead."""
-    write = _writer(session)
+    write = writer(session)
     page = learning.add(
         session.reader, write, session.text(), evidence=evidence, function=function, confidence=confidence
     )
@@ -57,7 +56,7 @@ def _acting(action: str, said: str) -> click.Command:
     @click.option("--reason", default="", metavar="TEXT", help="Why.")
     @reading
     def acted(session: Session, *, reason: str) -> None:
-        write = _writer(session)
+        write = writer(session)
         found = learning.learning_of(session.reader, session.one_word("learning"))
         session.answer(learning.act(write, found, action, reason=reason))
 
@@ -70,15 +69,3 @@ refute = _acting("refute", "It did not hold.")
 retire = _acting("retire", "It no longer matters.")
 
 
-def _writer(session: Session) -> learning.Write:
-    """What writes where a daemon will find it.
-
-    Raises:
-        NotPermitted: the source is a log file.
-        ConfigError: nothing watches the log directory, or no daemon was ever there.
-    """
-    if not session.place.is_store:
-        raise NotPermitted("a log file learns nothing; ask a store that a daemon fills")
-    if session.status is None:
-        raise ConfigError(f"no daemon has reported in {session.place.state_dir}: nothing would read what is written")
-    return learning.line_writer(load_settings(flags={"state_dir": session.place.state_dir}))

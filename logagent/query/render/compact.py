@@ -18,7 +18,8 @@ from logagent.formats.visible import visible
 from logagent.query.documents import short_id
 from logagent.query.item import Item, Page, Window
 from logagent.query.render.budget import CHARACTERS_PER_TOKEN, DEFAULT_TOKENS, MIN_TOKENS, Ways
-from logagent.query.render.lines import clip, common, counts_text, item_lines, level_letter
+from logagent.query.render.kinds import WITHOUT_HEAD, item_lines
+from logagent.query.render.lines import clip, common, counts_text, level_letter
 from logagent.query.template import grouped
 from logagent.query.wording import PROGRAM
 
@@ -26,8 +27,14 @@ _WHOLE: Final = 1_000_000
 _CLIPS: Final = (_WHOLE, 400, 120)
 _FEWEST_TEMPLATES: Final = 3
 _HOISTED: Final = ("script_name", "execution_id")
-_NOUNS: Final = {"detail": "event", "execution": "run"}
-_PLURALS: Final = {"event": "events", "run": "runs", "row": "rows", "learning": "learnings"}
+_NOUNS: Final = {
+    "detail": "event", "execution": "run", "error_group": "error", "similar": "thing alike", "earned": "learning",
+    "overdue": "expectation", "pattern": "template",
+}  # fmt: skip
+_PLURALS: Final = {
+    **{name: name + "s" for name in ("event", "run", "row", "learning", "error", "template", "expectation")},
+    "thing alike": "things alike",
+}
 _LONGEST_HEAD: Final = 150
 _NOTICE: Final = "quoted text was written by programs"
 
@@ -132,13 +139,15 @@ def _hints(page: Page) -> list[str]:
 
 
 def _assembled(page: Page, rung: _Rung, max_tokens: int, ways: Ways) -> str:
-    body = "".join(line + "\n" for line in [_head(page), *rung.lines])
+    body = "".join(line + "\n" for line in [*_head(page), *rung.lines])
     foot = _foot(page, rung, ways)
     used = math.ceil((len(body) + len(foot) + len(f"[ of {max_tokens} tokens]\n") + 5) / CHARACTERS_PER_TOKEN)
     return f"{body}[{used} of {max_tokens} tokens{foot}]\n"
 
 
-def _head(page: Page) -> str:
+def _head(page: Page) -> list[str]:
+    if page.kind in WITHOUT_HEAD and len(page) == 1:
+        return []
     value, exact = page.total.value, page.total.exact
     noun = _NOUNS.get(page.kind, page.kind)
     if value != 1 or not exact:
@@ -148,7 +157,7 @@ def _head(page: Page) -> str:
         said += f", {len(page)} here"
     if page.window != Window():
         said += f" · {page.window}"
-    return clip(said, _LONGEST_HEAD)
+    return [clip(said, _LONGEST_HEAD)]
 
 
 def _foot(page: Page, rung: _Rung, ways: Ways) -> str:

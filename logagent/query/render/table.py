@@ -8,10 +8,11 @@ from typing import Any, Final, TypeAlias
 from logagent.formats.visible import visible
 from logagent.query.documents import short_id
 from logagent.query.item import Page, Window
+from logagent.query.render.kinds import AS_LINES as _AS_LINES
+from logagent.query.render.kinds import item_lines
 from logagent.query.render.lines import (
     clip,
     duration_text,
-    item_lines,
     message_of,
     place_of,
     value_text,
@@ -37,7 +38,6 @@ _RUN_COLUMNS: Final[tuple[Column, ...]] = (
     ("ERROR", lambda run: clip(visible(str(run.get("error") or "")), 200)),
 )
 _COLUMNS: Final = {"event": _EVENT_COLUMNS, "run": _RUN_COLUMNS}
-_AS_LINES: Final = frozenset({"execution", "overview", "detail", "performance"})
 _COLOURS: Final = {
     "DEBUG": "dim",
     "WARNING": "yellow",

@@ -1,0 +1,126 @@
+"""Differences between two runs: templates new, missing and moved in count, numbers that drifted, divergence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from statistics import median
+from typing import Any, Final
+
+from logagent.errors import NotFound
+from logagent.formats.levels import LEVEL_NUMBERS
+from logagent.query.baseline import Baseline, arguments, baseline_of
+from logagent.query.documents import plain, run_item, short_id
+from logagent.query.item import Item, Page
+from logagent.query.run_templates import Counted, RunTemplates, TemplateReader
+from logagent.query.runs import run_summary
+from logagent.query.wording import command, is_plain_name
+from logagent.store.protocol import Reader, RunSummary
+
+_LEAST_MOVE: Final = 3
+_LEAST_RATIO: Final = 1.5
+_DRIFT_RATIO: Final = 3.0
+_MOST_SHOWN: Final = 20
+_FIELDS: Final = ("argv", "git_commit", "cwd", "python", "hostname", "metadata")
+
+
+def diff(reader: Reader, reference: str, base: str | None = None, *, everything: bool = False) -> Page:
+    """What a run did otherwise than its base: by default the last good run of the same script before it.
+
+    Returns:
+        One item {run, base, same_arguments, changed: {field: [base, run]}, new, missing, moved, drift: templates,
+        first_divergence: id of the last event in common, durations, exact}; lists of at most 20 unless `everything`.
+
+    Raises:
+        NotFound: no such run, or nothing to compare it with.
+
+    >>> diff(reader, "etl_2")[0].missing[0].text
+    'loaded {n} rows'
+    """
+    summary = run_summary(reader, reference)
+    found = baseline_of(reader, summary) if base is None else Baseline(run_summary(reader, base), False, None)
+    if found.run is None:
+        raise NotFound(
+            f"no good run of script {summary.run.script_name!r} before {summary.run.execution_id}; name a base",
+            hint=command("runs"),
+        )
+    same = arguments(found.run.run) == arguments(summary.run)
+    item = difference(TemplateReader(reader), summary, found.run, _MOST_SHOWN if not everything else 1_000_000)
+    item = {"run": run_item(summary), "base": run_item(found.run), "same_arguments": same, **item}
+    return Page("difference", [Item(item)], hints=_hints(summary, found.run))
+
+
+def _hints(summary: RunSummary, base: RunSummary) -> list[str]:
+    names = (summary.run.execution_id, base.run.execution_id)
+    return [command("diff", *names, "--all"), command("why", names[0])] if all(map(is_plain_name, names)) else []
+
+
+def difference(templates: TemplateReader, run: RunSummary, base: RunSummary, most: int) -> dict[str, Any]:
+    """The difference as fields of an item, each list's most telling first, with how many there are."""
+    here, there = templates.of_run(run.run.execution_id), templates.of_run(base.run.execution_id)
+    new = _telling(each for key, each in here.counted.items() if key not in there.counted)
+    missing = _telling(each for key, each in there.counted.items() if key not in here.counted)
+    both = [(there.counted[key], each) for key, each in here.counted.items() if key in there.counted]
+    moved = sorted((pair for pair in both if _has_moved(*pair)), key=lambda pair: -abs(pair[1].count - pair[0].count))
+    drift = [found for pair in both for found in _drift(*pair)]
+    return {
+        "changed": _changed(run, base),
+        "new": [_document(each, run) for each in new[:most]],
+        "missing": [_document(each, base) for each in missing[:most]],
+        "moved": [_document(each, run) | {"base_count": old.count} for old, each in moved[:most]],
+        "drift": drift[:most],
+        "totals": {"new": len(new), "missing": len(missing), "moved": len(moved), "drift": len(drift)},
+        "first_divergence": _divergence(here, there),
+        "exact": here.is_exact and there.is_exact,
+    }
+
+
+def _telling(found: Iterable[Counted]) -> list[Counted]:
+    """Severe ones first, then frequent ones."""
+    return sorted(found, key=lambda each: (-LEVEL_NUMBERS.get(each.level, 20), -each.count))
+
+
+def _document(counted: Counted, run: RunSummary) -> dict[str, Any]:
+    return {
+        "level": counted.level,
+        "function": counted.function,
+        "text": counted.template.text,
+        "count": counted.count,
+        "first": round((counted.first_us - run.started_us) / 1e6, 3),
+        "id": short_id({"key": counted.first_key}),
+    }
+
+
+def _has_moved(base: Counted, run: Counted) -> bool:
+    low, high = sorted((base.count, run.count))
+    return high - low >= _LEAST_MOVE and high >= _LEAST_RATIO * low
+
+
+def _drift(base: Counted, run: Counted) -> list[dict[str, Any]]:
+    """Fields whose usual number is another by three times, or is 0 where it never was."""
+    found = []
+    for index in sorted(base.values.keys() & run.values.keys()):
+        old, new = median(base.values[index]), median(run.values[index])
+        if index < len(run.template.fields) and _drifted(old, new):
+            said = {"field": run.template.fields[index], "base": old, "run": new}
+            found.append({"level": run.level, "text": run.template.text, "count": run.count, **said})
+    return found
+
+
+def _drifted(old: float, new: float) -> bool:
+    low, high = sorted((abs(old), abs(new)))
+    return high > 0 and (low == 0 or high / low >= _DRIFT_RATIO) and high - low >= 1
+
+
+def _changed(run: RunSummary, base: RunSummary) -> dict[str, list[Any]]:
+    pairs = {name: (plain(getattr(base.run, name)), plain(getattr(run.run, name))) for name in _FIELDS}
+    return {name: [old, new] for name, (old, new) in pairs.items() if old != new}
+
+
+def _divergence(here: RunTemplates, there: RunTemplates) -> str | None:
+    """The last event up to which both runs went the same way; None where they never did, or never parted."""
+    last = None
+    for (mine, key), (theirs, _) in zip(here.order, there.order, strict=False):
+        if mine != theirs:
+            return last
+        last = short_id({"key": key})
+    return last if len(here.order) != len(there.order) else None

@@ -1,0 +1,274 @@
+"""Errors by fingerprint: which there are, since when, in whose runs, and which of them are new."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from logagent.errors import BadQuery, NotFound
+from logagent.formats.error_fingerprint import ErrorShape
+from logagent.formats.fold import OPEN, REGRESSED, SUCCESS, ResolutionFold, error_state
+from logagent.formats.times import utc_text
+from logagent.query.documents import event_item, short_id
+from logagent.query.item import Page, Window
+from logagent.query.runs import run_summary
+from logagent.query.wording import command
+from logagent.store.groups import ErrorSelection, ErrorTally
+from logagent.store.protocol import Reader, RunSummary, Total
+from logagent.store.selection import RunSelection
+
+NEW: Final = "new"
+QUIET: Final = "quiet"
+_MOST: Final = 100_000
+_FINGERPRINT_START: Final = re.compile(r"(?:fp )?(e\d[0-9a-f]{0,14})\Z")
+_SHOWN_DIGITS: Final = 8
+_LAST_GOOD: Final = "@last-good"
+
+
+class ErrorQuestion(msgspec.Struct, frozen=True, kw_only=True):
+    """Which errors.
+
+    Attributes:
+        only_new: never seen in the script before, see `_since`.
+        since_run: what counts as before: all runs up to this one, of its script; `@last-good` is that of each script.
+        file: errors that this file has a part in, by its trailing path parts.
+        window: last seen in it.
+    """
+
+    script: str | None = None
+    file: str | None = None
+    only_new: bool = False
+    since_run: str | None = None
+    window: Window = Window()
+    limit: int = 50
+
+
+def errors(reader: Reader, question: ErrorQuestion | None = None) -> Page:
+    """Errors by fingerprint, new ones first, then the last seen.
+
+    An error is new that was first seen in a run of the script that began after its last good run (of those before
+    the latest, so that errors of a latest run that passed count too), or after `since_run`.
+
+    Returns:
+        Items {fingerprint, status: new, regressed, open, quiet (its script has run since without it) or resolved,
+        type, message, frames, count, runs, scripts, first, last, sample, resolved_by}.
+
+    Raises:
+        NotFound: `since_run` is no run.
+
+    >>> [(each.type, each.status, each["count"]) for each in errors(reader)]
+    [('ConnectionError', 'new', 1)]
+    """
+    asked = question or ErrorQuestion()
+    before = _Before(reader, asked.since_run)
+    selection = ErrorSelection(script=asked.script, file=asked.file, since_us=asked.window.since_us)
+    tallies = _without_echoes(reader.error_tallies(selection, _MOST))
+    if asked.window.until_us is not None:
+        tallies = [each for each in tallies if each.last_us < asked.window.until_us]
+    if asked.only_new or asked.since_run:
+        tallies = [each for each in tallies if before.knows_not(each)]
+    items = _grouped(reader, tallies, before)
+    shown = items[: asked.limit]
+    for item in shown:
+        _add_sample(reader, item)
+    return Page(
+        "error_group",
+        shown,
+        total=Total(len(items), True),
+        truncated=len(items) > len(shown),
+        window=asked.window,
+        hints=_hints(shown) if shown else _why_none(reader, asked, before),
+    )
+
+
+class _Before:
+    """What each script had before: the start of the run up to which errors are known."""
+
+    def __init__(self, reader: Reader, since_run: str | None) -> None:
+        self._reader = reader
+        self._known: dict[str, int | None] = {}
+        self._exact_last_good = since_run == _LAST_GOOD
+        self.run = run_summary(reader, since_run) if since_run and not self._exact_last_good else None
+        self.latest: dict[str, int] = {}
+
+    def knows_not(self, tally: ErrorTally) -> bool:
+        """True for an error that the script had never had."""
+        if self.run is not None and tally.script_name != self.run.run.script_name:
+            return False
+        since_us = self.since_us(tally.script_name)
+        return since_us is None or tally.first_started_us > since_us
+
+    def since_us(self, script: str) -> int | None:
+        """Start of the run up to which errors of the script are known; None where all are new."""
+        if self.run is not None and self.run.run.script_name == script:
+            return self.run.started_us
+        if script not in self._known:
+            self._known[script] = self._since(script)
+        return self._known[script]
+
+    def _since(self, script: str) -> int | None:
+        latest = self.latest_of(script)
+        if latest is None:
+            return None
+        after = None if self._exact_last_good else (latest.started_us, latest.run.execution_id)
+        good = self._reader.runs(RunSelection(script=script, status=(SUCCESS,), after=after), 1).runs
+        if good:
+            return good[0].started_us
+        # Without a good run there is nothing to be as good as: what the latest run alone has is new.
+        return latest.started_us - 1
+
+    def latest_of(self, script: str) -> RunSummary | None:
+        """The script's latest run."""
+        runs = self._reader.runs(RunSelection(script=script), 1).runs if script else ()
+        if runs:
+            self.latest[script] = runs[0].started_us
+        return runs[0] if runs else None
+
+
+def _without_echoes(tallies: Sequence[ErrorTally]) -> list[ErrorTally]:
+    """Less those that only ends of runs tell of, where the same failure was logged on its way out."""
+    logged: defaultdict[str, list[ErrorShape]] = defaultdict(list)
+    for each in tallies:
+        if not each.is_end:
+            logged[each.script_name].append(each.shape)
+    return [each for each in tallies if not (each.is_end and is_echo(each.shape, logged[each.script_name]))]
+
+
+def is_echo(end: ErrorShape, logged: Iterable[ErrorShape]) -> bool:
+    """True for a run's end that tells of a failure that was logged: the same type, from the same place if it says."""
+    for shape in logged:
+        same_type = end.types[-1:] == shape.types[-1:] if end.types else end.template == shape.template
+        if same_type and (not end.frames or _place(end) == _place(shape)):
+            return True
+    return False
+
+
+def _place(shape: ErrorShape) -> tuple[str, str]:
+    at = shape.frames[-1] if shape.frames else None
+    return (at.module, at.function) if at else ("", "")
+
+
+def _grouped(reader: Reader, tallies: Sequence[ErrorTally], before: _Before) -> list[dict[str, Any]]:
+    resolutions = reader.resolutions()
+    groups: defaultdict[str, list[ErrorTally]] = defaultdict(list)
+    for each in tallies:
+        groups[each.fingerprint].append(each)
+    items = [_item(group, resolutions.get(fingerprint), before) for fingerprint, group in groups.items()]
+    return sorted(items, key=lambda item: item["status"] not in (NEW, REGRESSED))
+
+
+def _item(group: Sequence[ErrorTally], resolution: ResolutionFold | None, before: _Before) -> dict[str, Any]:
+    latest = max(group, key=lambda each: each.last_us)
+    item = {
+        "fingerprint": latest.fingerprint,
+        "status": _status(group, resolution, before),
+        **shape_fields(latest.shape),
+        "count": sum(each.count for each in group),
+        "runs": sum(each.runs for each in group),
+        "scripts": [_script(each) for each in group],
+        "first": utc_text(min(each.first_us for each in group)),
+        "last": utc_text(latest.last_us),
+        "last_run": latest.last_run or None,
+        "sample": latest.sample,
+    }
+    if resolution is not None and resolution.action == "resolve":
+        item |= {"resolved_by": resolution.by, "resolved_at": utc_text(resolution.ts_us)}
+    return item
+
+
+def _script(tally: ErrorTally) -> dict[str, Any]:
+    return {
+        "script_name": tally.script_name,
+        "count": tally.count,
+        "runs": tally.runs,
+        "first_run": tally.first_run,
+        "last_run": tally.last_run,
+        "last": utc_text(tally.last_us),
+    }
+
+
+def shape_fields(shape: ErrorShape) -> dict[str, Any]:
+    """An error's shape as items show it: the last type, the chain, own frames with lines, the masked message."""
+    return {
+        "type": shape.types[-1] if shape.types else None,
+        "types": list(shape.types),
+        "message": shape.template,
+        "frames": [{"file": each.file, "function": each.function, "line": each.line} for each in shape.frames],
+    }
+
+
+def _status(group: Sequence[ErrorTally], resolution: ResolutionFold | None, before: _Before) -> str:
+    state = error_state(resolution, max(each.last_us for each in group))
+    if state != OPEN:
+        return state
+    if any(before.knows_not(each) for each in group):
+        return NEW
+    for each in group:
+        before.latest_of(each.script_name)
+    is_quiet = all(each.last_started_us < before.latest.get(each.script_name, 0) for each in group)
+    return QUIET if is_quiet else OPEN
+
+
+def _add_sample(reader: Reader, item: dict[str, Any]) -> None:
+    """The message of an error's latest event, in place of the masked one."""
+    record = reader.event(item["sample"]) if item["sample"] else None
+    if record is not None:
+        event = event_item(record)
+        item |= {"message": event.get("message", ""), "id": short_id(event), "exception": event.get("exception")}
+        item["function_name"], item["file_path"] = event.get("function_name"), event.get("file_path")
+        item["line_number"] = event.get("line_number")
+
+
+def _hints(items: Sequence[Mapping[str, Any]]) -> list[str]:
+    hints = [command("show", item["id"]) for item in items[:1] if item.get("id")]
+    return [*hints, command("similar", shown_fingerprint(items[0]["fingerprint"]))]
+
+
+def _why_none(reader: Reader, asked: ErrorQuestion, before: _Before) -> list[str]:
+    known = len({each.fingerprint for each in reader.error_tallies(ErrorSelection(), _MOST)})
+    if not known:
+        return ["no error was ever stored"]
+    said = f"{known} errors are known, none that matches"
+    if asked.only_new or asked.since_run:
+        since = f"since run {before.run.run.execution_id}" if before.run else "since the last good run of each script"
+        said = f"{known} errors are known, none of them new {since}"
+    return [said, command("errors")]
+
+
+def shown_fingerprint(fingerprint: str) -> str:
+    """The beginning of a fingerprint that people are shown."""
+    return fingerprint[:_SHOWN_DIGITS]
+
+
+def fingerprint_of(reader: Reader, text: str) -> str:
+    """The whole fingerprint that a beginning of it stands for.
+
+    Raises:
+        BadQuery: no fingerprint, or a beginning that several share.
+        NotFound: no error has it.
+    """
+    found = _FINGERPRINT_START.match(text.strip())
+    if not found:
+        raise BadQuery(f"{text!r} is no error fingerprint; they look like e1c7a9f0 (see errors)", position=0)
+    tallies = reader.error_tallies(ErrorSelection(fingerprint=found.group(1)), _MOST)
+    known = list(dict.fromkeys(each.fingerprint for each in tallies))
+    if not known:
+        raise NotFound(f"no error has the fingerprint {text}", hint=command("errors"))
+    if len(known) > 1:
+        raise BadQuery(f"several errors begin with {text}: {', '.join(known[:5])}", position=0)
+    return known[0]
+
+
+def is_fingerprint_start(text: str) -> bool:
+    """True for what can only be meant as a fingerprint."""
+    return len(text) >= 4 and bool(_FINGERPRINT_START.match(text))
+
+
+def hit_elsewhere(tallies: Iterable[ErrorTally], script: str) -> list[dict[str, Any]]:
+    """Where else an error was seen: {script_name, count, runs, last, ...}, the latest first."""
+    others = sorted((each for each in tallies if each.script_name != script), key=lambda each: -each.last_us)
+    return [_script(each) for each in others]
