@@ -11,7 +11,7 @@ import click
 
 from logagent.errors import LogagentError
 
-_COMMANDS: Final = {
+COMMANDS: Final = {
     "search": ("events", "Find events by words and fields, newest first."),
     "runs": ("runs", "List runs, newest first."),
     "show": ("runs", "One run or one event, whole."),
@@ -32,6 +32,9 @@ _COMMANDS: Final = {
     "relate": ("relations", "What fixed, caused or retried what in a run."),
     "learn": ("learning", "What agents learnt: search, show, add, confirm, refute, retire."),
     "response": ("events", "The newest response that a script bound."),
+    "save": ("saved", "Keep a command line under a name."),
+    "saved": ("saved", "Run what was saved, or list it."),
+    "monitor": ("monitor", "Runs, errors, daemon and memory on one screen, every 2 s."),
     "sql": ("free", "Ask an SQLite store in SQL, read-only."),
     "aql": ("free", "Ask an ArangoDB store in AQL, read-only."),
     "schema": ("free", "The tables and columns that sql can ask."),
@@ -51,27 +54,27 @@ class _LazyGroup(click.Group):
     """Lists commands from the table above, and imports a command's module when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return list(_COMMANDS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in COMMANDS:
             return None
-        module, _ = _COMMANDS[cmd_name]
+        module, _ = COMMANDS[cmd_name]
         found = getattr(import_module(f"logagent.query.commands.{module}"), cmd_name)
         assert isinstance(found, click.Command)
         return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in _COMMANDS:
+        if args and args[0] not in COMMANDS:
             import difflib
 
-            near = difflib.get_close_matches(args[0], _COMMANDS, n=1)
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
             said = f"; nearest: {near[0]}" if near else ""
             if args[0].endswith(".jsonl"):
                 said = "; a log file stands behind a command, or behind --store"
@@ -112,7 +115,7 @@ def run(arguments: list[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        code = group.main(arguments, prog_name="logagent-query", standalone_mode=False)
+        code = group.main(arguments, prog_name="logagent-query", standalone_mode=False, obj=arguments)
     except click.exceptions.Abort:
         return 130
     except KeyboardInterrupt:

@@ -16,6 +16,9 @@ from logagent.store.selection import RunSelection
 
 _MOST_RUNS: Final = 10_000
 _ERRORS: Final = ("ERROR", "CRITICAL")
+_RECENT: Final = 60
+_FEWEST_FOR_OUTLIERS: Final = 8
+_LISTED_OUTLIERS: Final = 5
 
 
 def performance(reader: Reader, script_name: str, lookback_days: int, now_us: int) -> Item:
@@ -23,7 +26,9 @@ def performance(reader: Reader, script_name: str, lookback_days: int, now_us: in
 
     Returns:
         {script_name, total_runs, successful_runs, failed_runs, crashed_runs, running_runs, avg_duration, p50, p95
-        (seconds, of ended runs; None without any), error_trend: [{time, errors}] by UTC day, truncated}.
+        (seconds, of ended runs; None without any), usual (p10 and p90), outliers (ended runs far outside the middle
+        half), error_trend: [{time, errors}] by UTC day, recent: [{execution_id, status, seconds}] newest first,
+        truncated: only the newest 10,000 runs were looked at}.
 
     Raises:
         NotFound: no run of that script is stored at all.
@@ -48,7 +53,9 @@ def performance(reader: Reader, script_name: str, lookback_days: int, now_us: in
             "crashed_runs": statuses[CRASHED],
             "running_runs": statuses[RUNNING],
             **_durations(page.runs),
+            "outliers": _outliers(page.runs),
             "error_trend": _trend(page.runs),
+            "recent": [_taken(each) for each in page.runs[:_RECENT]],
             "truncated": page.has_more,
         }
     )
@@ -62,13 +69,40 @@ def _check_script(reader: Reader, script_name: str) -> None:
     raise NotFound(f"no run of script {script_name!r}", closest=closest)
 
 
-def _durations(runs: Sequence[RunSummary]) -> dict[str, float | None]:
-    """Of runs that ended by themselves: a running or crashed one has no duration that means anything."""
-    ended = [each.run for each in runs if each.run.status in (SUCCESS, FAILED)]
-    taken = sorted(run.duration_seconds for run in ended if run.duration_seconds is not None)
+def _seconds(summary: RunSummary) -> float | None:
+    """Of a run that ended by itself: a running or crashed one has no duration that means anything."""
+    return summary.run.duration_seconds if summary.run.status in (SUCCESS, FAILED) else None
+
+
+def _taken(summary: RunSummary) -> dict[str, Any]:
+    return {
+        "execution_id": summary.run.execution_id,
+        "status": summary.run.status,
+        "seconds": _seconds(summary),
+    }
+
+
+def _durations(runs: Sequence[RunSummary]) -> dict[str, Any]:
+    taken = sorted(seconds for seconds in map(_seconds, runs) if seconds is not None)
     if not taken:
-        return {"avg_duration": None, "p50": None, "p95": None}
-    return {"avg_duration": sum(taken) / len(taken), "p50": percentile(taken, 50), "p95": percentile(taken, 95)}
+        return {"avg_duration": None, "p50": None, "p95": None, "usual": None}
+    return {
+        "avg_duration": sum(taken) / len(taken),
+        "p50": percentile(taken, 50),
+        "p95": percentile(taken, 95),
+        "usual": [percentile(taken, 10), percentile(taken, 90)],
+    }
+
+
+def _outliers(runs: Sequence[RunSummary]) -> list[dict[str, Any]]:
+    """Runs beyond one and a half times the middle half on either side, the newest first; few runs have none."""
+    taken = sorted(seconds for seconds in map(_seconds, runs) if seconds is not None)
+    if len(taken) < _FEWEST_FOR_OUTLIERS:
+        return []
+    low, high = percentile(taken, 25), percentile(taken, 75)
+    reach = 1.5 * (high - low)
+    found = [each for each in map(_taken, runs) if each["seconds"] is not None]
+    return [each for each in found if not low - reach <= each["seconds"] <= high + reach][:_LISTED_OUTLIERS]
 
 
 def percentile(ordered: Sequence[float], percent: int) -> float:

@@ -152,16 +152,20 @@ class Page(Sequence[Item]):
 
     def with_hints(self, hints: Sequence[str]) -> Page:
         """The same page with other hints."""
-        return self._changed(self.kind, hints)
+        return self._changed(self.kind, self.items, hints)
+
+    def with_items(self, items: Sequence[Mapping[str, Any]]) -> Page:
+        """The same page with more said of each of its items."""
+        return self._changed(self.kind, items, self.hints)
 
     def of_kind(self, kind: str) -> Page:
         """The same page, shown another way."""
-        return self._changed(kind, self.hints)
+        return self._changed(kind, self.items, self.hints)
 
-    def _changed(self, kind: str, hints: Sequence[str]) -> Page:
+    def _changed(self, kind: str, items: Sequence[Mapping[str, Any]], hints: Sequence[str]) -> Page:
         return Page(
             kind,
-            self.items,
+            items,
             total=self.total,
             next=self.next,
             truncated=self.truncated,

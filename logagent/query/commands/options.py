@@ -24,7 +24,7 @@ def reading(function: Command) -> Command:
     def with_session(words: tuple[str, ...] = (), **options: Any) -> Any:
         context = click.get_current_context()
         given = {name: options.pop(name, None) or _of_group(context, name) for name in _SOURCE}
-        session = Session(words, typed=sys.argv[1:], name=context.info_name or "", **given)
+        session = Session(words, typed=context.obj or sys.argv[1:], name=context.info_name or "", **given)
         try:
             return function(session, **options)
         except LogagentError as error:

@@ -10,8 +10,11 @@ from logagent.query import runs as questions
 from logagent.query.commands.options import paging, reading, window, words
 from logagent.query.commands.session import Session
 from logagent.query.history import performance
-from logagent.query.item import Page
+from logagent.query.item import Item, Page
 from logagent.query.references import is_event_id
+from logagent.query.render.charts import band, sparkline
+from logagent.query.render.lines import duration_text
+from logagent.query.timeline import timeline as time_line
 
 
 @click.command()
@@ -54,11 +57,12 @@ def runs(
 
 @click.command()
 @words("RUN|#EVENT")
+@click.option("--timeline", is_flag=True, help="The run's time line instead.")
 @reading
-def show(session: Session) -> None:
+def show(session: Session, *, timeline: bool) -> None:
     """One run (@last, an id, its beginning) or one event (#9be2c41f, a key), whole."""
     reference = session.one_word("run or event")
-    session.answer(_shown(session, reference))
+    session.answer(time_line(session.reader, reference) if timeline else _shown(session, reference))
 
 
 def _shown(session: Session, reference: str) -> Page:
@@ -79,9 +83,22 @@ def _looks_like_hash(text: str) -> bool:
 @click.command()
 @words("SCRIPT")
 @click.option("--days", type=click.IntRange(1, 3660), default=7, show_default=True, help="How far back.")
+@click.option("--chart", is_flag=True, help="Durations and errors as pictures, too.")
 @reading
-def perf(session: Session, *, days: int) -> None:
+def perf(session: Session, *, days: int, chart: bool) -> None:
     """Durations and errors of a script over its runs."""
     script = session.one_word("script name")
     found = performance(session.reader, script, days, session.now_us)
-    session.answer(Page("performance", [found]))
+    hints = [f"of the newest {found.total_runs:,} runs; there are more"] if found.truncated else []
+    session.answer(Page("performance", [{**found.to_dict(), **_pictures(found)} if chart else found], hints=hints))
+
+
+def _pictures(found: Item) -> dict[str, str]:
+    """Oldest run first; the band is from the shortest to the longest, with the middle half and the median."""
+    newest_last = found.recent[::-1]
+    ended = sorted(each.seconds for each in newest_last if each.seconds is not None)
+    return {
+        "chart_durations": sparkline([each.seconds for each in newest_last]),
+        "chart_band": f"{duration_text(ended[0])} {band(ended)} {duration_text(ended[-1])}" if ended else "",
+        "chart_errors": sparkline([each.errors for each in found.error_trend]),
+    }

@@ -63,6 +63,10 @@ class Session:
 
     @cached_property
     def status(self) -> Status | None:
+        """What `read_status` found, looked at once."""
+        return self.read_status()
+
+    def read_status(self) -> Status | None:
         """The status of the daemon that fills this store, if it reports in the state directory or beside it."""
         beside = os.path.dirname(self.place.url.removeprefix("sqlite://"))
         for directory in (self.place.state_dir, beside):
@@ -108,7 +112,10 @@ class Session:
         """Write the page in the form asked for; its hints ask the same source."""
         if not page.items and self.place.is_store:
             page = page.with_hints([*page.hints, str(self.daemon["says"])])
-        page = page.with_hints([with_source(hint, self.source) for hint in page.hints])
+        self.list_own(page.with_hints([with_source(hint, self.source) for hint in page.hints]))
+
+    def list_own(self, page: Page) -> None:
+        """The same for what comes from no source."""
         match self.form:
             case "json":
                 write(json_text(page.to_dict()) + "\n")
