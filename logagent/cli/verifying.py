@@ -137,7 +137,8 @@ def _headline(report: Report) -> str:
 def _bytes_told(report: Report) -> list[str]:
     told = []
     if waiting := report.sum_of("waiting_bytes"):
-        told.append(f"  {waiting} bytes wait, {report.sum_of('pending_bytes')} of them without a newline yet")
+        pending = report.sum_of("pending_bytes")
+        told.append(f"  {waiting} bytes wait" + (f", {pending} of them without a newline yet" if pending else ""))
     if unchecked := report.sum_of("not_checked_bytes"):
         told.append(f"  {unchecked} bytes were not checked: logagent verify --deep")
     return told
