@@ -16,6 +16,7 @@ from logagent.store.selection import EVERYTHING, And, Compare, Condition, Field,
 
 _LOOKED_AT: Final = 10_000
 _TOP_VALUES: Final = 5
+_MOST_FIELDS: Final = 500
 _ERROR: Final = 40
 
 
@@ -65,8 +66,12 @@ def fields(reader: Reader, where: Condition = EVERYTHING, window: Window | None 
         {"field": name, "events": sum(counter.values()), "distinct": len(counter), "top": _top(counter)}
         for name, counter in sorted(values.items())
     ]
-    hints = [f"counted over the newest {_LOOKED_AT} events that match; there are more"] if found.has_more else []
-    return Page("field", items, window=window, hints=hints)
+    hints = [f"counted over the newest {_LOOKED_AT:,} events that match; there are more"] if found.has_more else []
+    cut = len(items) > _MOST_FIELDS
+    if cut:
+        hints.append(f"{_MOST_FIELDS} of {len(items)} fields, by name")
+    total = Total(len(items), not found.has_more)
+    return Page("field", items[:_MOST_FIELDS], total=total, truncated=cut, window=window, hints=hints)
 
 
 _COUNTED: Final = ("level", "script_name", "function_name", "file_path", "hostname", "execution_id")

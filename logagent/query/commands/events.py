@@ -77,7 +77,7 @@ def context(session: Session, *, before: int, after: int) -> None:
 def response(session: Session, *, run: str | None) -> None:
     """The newest `response` that a script bound to a log call, whole."""
     found = events.latest_response(session.reader, session.one_word("script name"), run)
-    if session.form == "json":
+    if session.form in ("json", "compact"):
         session.answer(Page("response", [Item({"response": found})]))
     elif isinstance(found, str):
         write("\n".join(visible_lines(found)) + "\n")

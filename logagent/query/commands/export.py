@@ -10,6 +10,7 @@ from logagent.query.commands.options import filtering, reading, window, words
 from logagent.query.commands.session import Session, note, write
 from logagent.query.comparison import level_number
 from logagent.query.documents import plain
+from logagent.query.export_files import export_file
 from logagent.query.references import RunNames
 from logagent.query.render.escape import json_text
 from logagent.store.selection import Direction, Selection
@@ -20,6 +21,7 @@ from logagent.store.selection import Direction, Selection
 @filtering
 @window
 @click.option("--newest-first", is_flag=True, help="Instead of oldest first.")
+@click.option("--to", metavar="FILE", help="Into a new .sqlite or .parquet file instead.")
 @reading
 def export(
     session: Session,
@@ -30,8 +32,9 @@ def export(
     since: str | None,
     until: str | None,
     newest_first: bool,
+    to: str | None,
 ) -> None:
-    """Every record as JSON lines or CSV, oldest first.
+    """Every record as JSON lines or CSV, or into a SQLite or Parquet file; oldest first.
 
     Run lines and learnings come along where the question is about scripts and runs only.
     """
@@ -43,7 +46,7 @@ def export(
         until_us=span.until_us,
         direction=Direction.NEWEST_FIRST if newest_first else Direction.OLDEST_FIRST,
     )
-    count = _write(session, selection)
+    count = export_file(to, events.export(session.reader, selection)) if to else _write(session, selection)
     note(json_text({"ok": True, "returned": count, "window": span.to_dict()}))
 
 
@@ -52,7 +55,7 @@ def _write(session: Session, selection: Selection) -> int:
     if session.form in ("jsonl", "table"):
         return session.stream_json(documents)
     if session.form != "csv":
-        raise BadQuery(f"export writes jsonl or csv, not {session.form}")
+        raise BadQuery(f"export writes jsonl or csv, or a file with --to, not {session.form}")
     from logagent.query.render.delimited import EVENT_COLUMNS, csv_rows
 
     rows = ({name: plain(value) for name, value in document.items()} for document in documents)

@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 import click
 
 from logagent.errors import LogagentError
+from logagent.query.commands.completion import complete_run, complete_script, complete_words
 from logagent.query.commands.failing import tell
 from logagent.query.commands.session import Session
 
@@ -50,7 +51,7 @@ def _of_group(context: click.Context, name: str) -> Any:
 
 def words(metavar: str) -> Callable[[Command], Command]:
     """The command's free arguments; one of them may be a log file."""
-    return click.argument("words", nargs=-1, metavar=f"{metavar} [FILE.jsonl]")
+    return click.argument("words", nargs=-1, metavar=f"{metavar} [FILE.jsonl]", shell_complete=complete_words(metavar))
 
 
 def window(function: Command) -> Command:
@@ -75,5 +76,6 @@ def filtering(function: Command) -> Command:
     The latter two have no short form: `-slow`, meant as a word to leave out, would be read as the script `low`.
     """
     function = click.option("--level", metavar="LEVEL", help="This level and above.")(function)
-    function = click.option("--script", metavar="NAME", help="Only this script.")(function)
-    return click.option("-r", "--run", metavar="RUN", help="Only this run: @last, an id, its beginning.")(function)
+    script = click.option("--script", metavar="NAME", help="Only this script.", shell_complete=complete_script)
+    said = "Only this run: @last, an id, its beginning."
+    return click.option("-r", "--run", metavar="RUN", help=said, shell_complete=complete_run)(script(function))

@@ -6,7 +6,6 @@ from typing import Final
 
 from logagent.query.render.findings import FINDINGS
 from logagent.query.render.lines import Fields
-from logagent.query.render.looks import LOOKS
 from logagent.query.render.lines import item_lines as plain_lines
 from logagent.query.render.looks import LOOKS
 
@@ -22,4 +21,5 @@ def item_lines(kind: str, item: Fields, limit: int) -> list[str]:
     >>> item_lines("row", {"a": 1}, 100)
     ['a=1']
     """
-    return FINDINGS[kind](item, limit) if kind in FINDINGS else plain_lines(kind, item, limit)
+    own = FINDINGS.get(kind) or LOOKS.get(kind)
+    return own(item, limit) if own else plain_lines(kind, item, limit)
