@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run demo test lint bench soak clean
+.PHONY: run demo test lint bench soak eval-answers clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.installed: pyproject.toml
@@ -25,6 +25,9 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+eval-answers: $(VENV)/.installed  ## 15 natural questions to a made-up history: is the truth in the answer?
+	$(BIN)/python benchmarks/eval_answers.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

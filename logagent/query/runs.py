@@ -13,7 +13,7 @@ from logagent.formats.fold import CRASHED, FAILED, RUNNING, SUCCESS, UNKNOWN
 from logagent.formats.times import utc_text
 from logagent.query.cursor import Cursor, decode_cursor, encode_cursor, question_digest
 from logagent.query.documents import event_item, learning_item, run_item, short_id
-from logagent.query.events import check_limit
+from logagent.query.events import MAX_LIMIT, check_limit
 from logagent.query.item import Item, Page, Window
 from logagent.query.references import run_id_of
 from logagent.query.wording import command, is_plain_name
@@ -79,6 +79,23 @@ def runs(reader: Reader, question: RunQuestion) -> Page:
         window=window,
         hints=[] if found.runs else _why_no_runs(reader, question),
     )
+
+
+def slowest_runs(reader: Reader, question: RunQuestion) -> Page:
+    """The runs that took longest, of the newest 10,000 that the question asks for; unfinished ones have no duration.
+
+    >>> [run.execution_id for run in slowest_runs(reader, RunQuestion(limit=1))]
+    ['etl_2']
+    """
+    found = runs(reader, msgspec.structs.replace(question, limit=MAX_LIMIT, next=None))
+    taken = sorted((run for run in found if run.get("duration_seconds") is not None), key=_taken, reverse=True)
+    hints = [f"of the newest {MAX_LIMIT} runs; there are more"] if found.truncated else list(found.hints)
+    return Page("run", taken[: question.limit], total=Total(len(taken), True), window=found.window,
+                truncated=len(taken) > question.limit, hints=hints)  # fmt: skip
+
+
+def _taken(run: Item) -> float:
+    return float(run.duration_seconds)
 
 
 def _check_status(statuses: tuple[str, ...]) -> None:

@@ -28,6 +28,7 @@ def overview(session: Session) -> None:
 @words("[SCRIPT]")
 @click.option("--status", multiple=True, metavar="STATUS", help="running, success, failed, crashed or unknown.")
 @click.option("--failed", is_flag=True, help="Failed and crashed ones.")
+@click.option("--slowest", is_flag=True, help="Longest first instead of newest.")
 @window
 @paging(50)
 @reading
@@ -36,6 +37,7 @@ def runs(
     *,
     status: tuple[str, ...],
     failed: bool,
+    slowest: bool,
     since: str | None,
     until: str | None,
     limit: int,
@@ -52,7 +54,8 @@ def runs(
         next=next_,
         written=tuple(map(str, (script, statuses, since, until))),
     )
-    session.answer(questions.runs(session.reader, question))
+    asked = questions.slowest_runs if slowest else questions.runs
+    session.answer(asked(session.reader, question))
 
 
 @click.command()
