@@ -266,7 +266,8 @@ class Files:
     def _may_turn_out_as(self, entry: FileEntry) -> bool:
         """True while a file that could not be looked into yet may be the one of that entry."""
         file = self._by_inode.get((entry.identity.device, entry.identity.inode))
-        return file is not None and file.stream is None and file.identity.birth in (0, entry.identity.birth)
+        is_open = file is not None and file.stream is None and file.identity.birth in (0, entry.identity.birth)
+        return is_open and entry.cut_at is None
 
     def _retire(self, file: File, now_us: int) -> None:
         """It is over: keep its entry, free its descriptor."""
@@ -285,7 +286,8 @@ class Files:
         """True for a file that was never looked into while an entry may stand for it, which knows more."""
         entries = self.gone.with_inode(file.identity.device, file.identity.inode)
         return file.stream is None and any(
-            entry.gone_us is None and file.identity.birth in (0, entry.identity.birth) for entry in entries
+            entry.gone_us is None and entry.cut_at is None and file.identity.birth in (0, entry.identity.birth)
+            for entry in entries
         )
 
     # ---- identifying ---------------------------------------------------------------------------------------
@@ -300,9 +302,10 @@ class Files:
             return file.stream
         assert file.tail is not None
         for entry in self.gone.with_identity(file.identity):
-            if entry.fingerprint is None and entry.cut_at is None:
-                self.gone.remove(entry)  # it was known only as there
+            if entry.cut_at is None and (entry.fingerprint is None or _is_beheaded(file, entry)):
+                self.gone.remove(entry)  # it was known only as there, or is known not to be there any more
                 file.rewrites = max(file.rewrites, entry.rewrites)
+                self._keep_cut_before(file, file.tail, entry)
         if file.scan is None:
             file.scan = FirstLineScan(
                 max_line_bytes=self.rules.context.max_line_bytes, naive_timezone=self.rules.context.naive_timezone
@@ -322,6 +325,15 @@ class Files:
                 except OSError as error:
                     file.trouble = error.strerror or type(error).__name__
 
+    def _keep_cut_before(self, file: File, tail: Tail, entry: FileEntry) -> None:
+        """Remember what a file had that was cut while nobody looked; it counts as gone from the next full look on."""
+        facts = tail.facts()
+        is_beheaded = _is_beheaded(file, entry)
+        if not file.compression and (is_beheaded or is_cut(facts.size, entry.size, entry.cursor.offset)):
+            cut_at = 0 if is_beheaded or entry.fingerprint is None else facts.size
+            self.gone.add(msgspec.structs.replace(entry, cut_at=cut_at, ctime_ns=facts.ctime_ns))
+            self.cut.add(entry.fingerprint)
+
     def is_looking_on(self, file: File) -> bool:
         """True while its first line is further in than one look reads."""
         return file.scan is not None and file.scan.has_more
@@ -333,6 +345,7 @@ class Files:
         if own is not None and own.fingerprint is not None:
             if own.content_hash == first.content_hash and _has_place(tail, own):
                 self.gone.remove(own)
+                self._keep_cut_before(file, tail, own)
                 file.rewrites, file.begun_at = own.rewrites, own.begun_at
                 return self._follow(file, first, own.fingerprint, own.cursor)
             self.gone.replace(own, msgspec.structs.replace(own, cut_at=0, ctime_ns=tail.facts().ctime_ns))
@@ -581,6 +594,11 @@ def _has_place(tail: Tail, entry: FileEntry) -> bool:
     if not entry.head.fits(tail.read(0, entry.head.length)):
         return False
     return marker.fits(tail.read(entry.cursor.offset - marker.length, marker.length))
+
+
+def _is_beheaded(file: File, entry: FileEntry) -> bool:
+    """True if the file has become shorter than the first line it had."""
+    return not file.compression and file.size < entry.head.length
 
 
 def _line_start(tail: Tail, at: int) -> Cursor:

@@ -132,11 +132,17 @@ class Stream:
 
     def last_piece(self, tail: Tail) -> Block | LongLine | None:
         """The last line, without LF, of a file that is let go; None if it has none."""
-        if self._scan is not None:
-            return self._long_line(self._scan, self._scan.scanned, terminator=b"")
-        body = tail.read(self.read.offset, self.context.max_line_bytes)
-        is_last_line = body and b"\n" not in body
-        return Block(self.read.offset, body, is_final=True, is_unterminated=True) if is_last_line else None
+        start, limit = self.read.offset, self.context.max_line_bytes
+        if self._scan is None:
+            body = tail.read(start, limit + 1)
+            if not body or b"\n" in body:
+                return None
+            if len(body) <= limit:
+                return Block(start, body, is_final=True, is_unterminated=True)
+            self._scan = self._new_scan(start, body[:limit])
+        while (line := self._scan_on(tail)) is None and not self._is_at_end:
+            pass
+        return line or self._long_line(self._scan, self._scan.scanned, terminator=b"")
 
     def advance(self, block: Block, consumed: int, parser: ParserState) -> Cursor:
         """Move the read cursor over the first `consumed` bytes of the block just handed out."""
@@ -190,8 +196,11 @@ class Stream:
         limit = self.context.max_line_bytes
         if size <= limit:
             return self._lines(tail, limit + 1)
-        self._scan = _LineScan(start, start, body[:limit], StreamedHash(hash_prefix(self.fingerprint), start))
+        self._scan = self._new_scan(start, body[:limit])
         return self._scan_on(tail)
+
+    def _new_scan(self, start: int, head: bytes) -> _LineScan:
+        return _LineScan(start, start, head, StreamedHash(hash_prefix(self.fingerprint), start))
 
     def _scan_on(self, tail: Tail) -> LongLine | None:
         scan = self._scan

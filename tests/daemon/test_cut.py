@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
+from logagent.errors import StoreUnavailable
+from logagent.formats.record import flag_names
 from logagent.store import open_store
 from logagent.store.protocol import PruneCriteria
 from tests.daemon.rig import START_US, Rig, expected, native, natives
@@ -86,3 +89,48 @@ def test_an_old_line_that_is_read_for_the_first_time_is_stored_whatever_was_prun
     rig.write("b.jsonl", native("old", 5))
     rig.settle()
     assert rig.messages() == ["old"]
+
+
+def test_an_overlong_last_line_without_its_end_is_one_record_of_its_whole_length(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig(max_line_bytes=2048)
+    rest = "x" * 5000
+    path = rig.write("a.jsonl", native("whole", 0) + rest)
+    rig.start()
+    rig.settle()
+    path.unlink()
+    rig.rest(60)
+    last = rig.records()[-1]
+    assert (last.length, flag_names(last.flags)) == (5000, ("cut", "unterminated", "no_level"))
+    assert rig.journal("losses.jsonl") == []
+
+
+def test_a_file_seen_in_an_outage_and_emptied_while_no_daemon_ran_is_in_the_ledger(rig: Rig) -> None:
+    def away(batch: object) -> None:
+        raise StoreUnavailable("away")
+
+    rig.on_open_store = lambda store: setattr(store, "before", away)
+    path = rig.write("a.jsonl", natives("a", 0, 3))
+    rig.start()
+    rig.settle()
+    rig.stop()
+    size = cut_to(path, 0)
+    rig.on_open_store = lambda store: None
+    rig.start()
+    rig.rest(60)
+    assert losses(rig) == [(0, size)]
+
+
+def test_lines_cut_off_while_no_daemon_ran_are_in_the_ledger(rig: Rig) -> None:
+    path = rig.write("a.jsonl", natives("a", 0, 2))
+    rig.start()
+    rig.settle()
+    kept = path.stat().st_size
+    rig.write("a.jsonl", natives("a", 2, 3))
+    rig.look()
+    rig.running.shipper.save_unmarked()
+    rig.kill()
+    size = cut_to(path, 2)
+    rig.start()
+    rig.rest(60)
+    assert rig.counted() == expected("a", 2)
+    assert losses(rig) == [(kept, size)]
