@@ -210,11 +210,11 @@ def test_account_tells_stored_expired_and_absent(store: Store) -> None:
     ]
 
 
-def test_a_mark_is_kept_and_never_falls(store: Store, reader: Reader) -> None:
+def test_each_mark_is_the_next_number_whoever_makes_it(store: Store, reader: Reader) -> None:
     """The sequence that a checkpoint is compared with."""
-    store.mark(5)
-    store.mark(3)
-    assert reader.identity().store_seq == 5
+    marks = [store.mark() for _ in range(3)]
+    assert marks == [marks[0] + n for n in range(3)]
+    assert reader.identity().store_seq == marks[-1]
     assert store.prepare() == reader.identity()
 
 
@@ -615,7 +615,10 @@ BOOM = {
     "type": "ConnectionError",
     "value": "refused",
     "traceback": "",
-    "frames": [{"file": "/app/etl.py", "line": 41, "function": "main"}, {"file": "/app/db.py", "line": 9, "function": "w"}],
+    "frames": [
+        {"file": "/app/etl.py", "line": 41, "function": "main"},
+        {"file": "/app/db.py", "line": 9, "function": "w"},
+    ],
 }
 
 

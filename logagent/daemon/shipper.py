@@ -174,7 +174,7 @@ class Shipper:
             self.rereads.append(reason)
             self.files.start_over()
         self.store_id = identity.store_id
-        self.store_seq = max(self.store_seq, identity.store_seq)
+        self.store_seq = identity.store_seq
         self._is_dirty = True
 
     def _reason_to_start_over(self, store_id: str, store_seq: int) -> str | None:
@@ -510,8 +510,7 @@ class Shipper:
             return
         self.settle()
         self._faults("before_mark")
-        self._store.mark(self.store_seq + 1)
-        self.store_seq += 1
+        self.store_seq = self._store.mark()
         self._faults("after_mark")
         self.save_unmarked()
 

@@ -39,7 +39,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StoreIdentity(msgspec.Struct, frozen=True):
-    """`store_id`: random, made with the store. `store_seq`: the highest sequence that was ever marked."""
+    """`store_id`: random, made with the store. `store_seq`: how often it was marked, by any daemon."""
 
     store_id: str
     store_seq: int
@@ -113,8 +113,12 @@ class Store(Protocol):
         """
         ...
 
-    def mark(self, store_seq: int) -> None:
-        """Record that a checkpoint with this sequence is about to be written; all before survives power loss."""
+    def mark(self) -> int:
+        """Raise the store's sequence by one, durably, and return it: the checkpoint about to be written carries it.
+
+        All that was appended before survives power loss, too. The sequence is the store's, whoever raises it: a
+        checkpoint that carries a higher one than the store has shows that the store was put back from an older copy.
+        """
         ...
 
     def stored_end(self, fingerprint: int) -> int | None:

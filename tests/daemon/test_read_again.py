@@ -155,7 +155,6 @@ def test_an_overlong_line_that_the_store_refuses_is_not_read_whole_into_memory(m
     assert rig.counted() == expected("b", 1, first=1)
 
 
-@pytest.mark.xfail(strict=True, reason="store_seq is one number for all daemons of a store: see docs/promises.md")
 def test_an_older_copy_of_a_store_that_two_daemons_share_is_noticed_by_both(make_rig: Callable[..., Rig]) -> None:
     often, seldom = make_rig(), make_rig()
     seldom.store_url = often.store_url

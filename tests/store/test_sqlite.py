@@ -368,7 +368,7 @@ def test_a_full_disk_is_an_outage_that_passes(path: Path, store: Store, reader: 
 def test_pruning_leaves_a_sound_store(path: Path, store: Store) -> None:
     """Rows, words and counts go together, and the space is given back."""
     append(store, *[event(n, f"message {n} " * 20, own=n % 2 == 0) for n in range(1, 5_000)], run_start(3), learning(4))
-    store.mark(1)
+    store.mark()
     while store.prune(PruneCriteria(before_us=START_US + 10**11), limit=700).deleted:
         pass
     assert_sound(path)
@@ -491,7 +491,7 @@ def test_every_error_of_a_store_is_one_of_ours(store: Store, path: Path) -> None
     """Closing twice is none."""
     store.close()
     store.close()
-    for call in (store.ping, lambda: store.mark(1), lambda: store.stored_end(1), lambda: store.open_runs("x")):
+    for call in (store.ping, lambda: store.mark(), lambda: store.stored_end(1), lambda: store.open_runs("x")):
         with pytest.raises(StoreError):
             call()
 

@@ -99,17 +99,18 @@ class SqliteStore:
             ) from error
         return intake
 
-    def mark(self, store_seq: int) -> None:
+    def mark(self) -> int:
         """Raise the mark; the commit is synced, and with it all commits before it in the log."""
         db = self._open()
         with translated(self._path):
             db.execute("PRAGMA synchronous = FULL")
         try:
             with self._transaction():
-                db.execute("UPDATE meta SET value = max(value, ?) WHERE name = 'store_seq'", (store_seq,))
+                marked = db.execute("UPDATE meta SET value = value + 1 WHERE name = 'store_seq' RETURNING value").get
         finally:
             if self._db is not None:
                 self._db.execute("PRAGMA synchronous = NORMAL")
+        return int(marked)
 
     def stored_end(self, fingerprint: int) -> int | None:
         """How far that file has been appended."""
