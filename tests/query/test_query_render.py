@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logagent.errors import BadQuery
+from logagent.formats.visible import visible
 from logagent.query.item import Item, Page
 from logagent.query.render.budget import Ways
 from logagent.query.render.compact import compact
 from logagent.query.render.delimited import csv_page
-from logagent.formats.visible import visible
 from logagent.query.render.escape import json_text
 from logagent.query.render.table import plain_table, rich_table
 from logagent.query.template import masked
