@@ -1,0 +1,308 @@
+"""The commands that draw, keep, watch and export: graph, relate, learn, save, monitor, export, embed, charts."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import select
+import shlex
+import signal
+import sqlite3
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from query_build import Story, append, filled, usual_story
+from query_inside import ask_inside
+from query_process import PROGRAM, ask
+
+from logagent.formats.status import Status, StoreStatus, encode_status
+from logagent.formats.times import utc_text
+from logagent.query import SyncAgentLogManager
+from logagent.query.bare_files import open_log_file
+from logagent.query.saved import saved_questions
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> str:
+    return filled(tmp_path, usual_story().records)
+
+
+@pytest.fixture(autouse=True)
+def own_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+
+def reported(directory: Path, url: str) -> None:
+    """A daemon that is well has just said so."""
+    now = utc_text(time.time_ns() // 1_000)
+    status = Status(pid=os.getpid(), started_at=now, updated_at=now, state="ok", store=StoreStatus(url=url))
+    (directory / "status.json").write_bytes(encode_status(status))
+
+
+# Graphs
+
+
+def test_a_graph_comes_as_dot_mermaid_json_or_lines(store: str) -> None:
+    """Names are our own, labels are quoted."""
+    mermaid = ask_inside("--store", store, "graph", "etl_2").out
+    assert mermaid.splitlines()[0] == "flowchart TD" and "n0 --> n1" in mermaid
+    dot = ask_inside("--store", store, "graph", "etl_2", "--as", "dot").out
+    assert dot.startswith('digraph "etl_2" {') and "n0 -> n1;" in dot
+    document = ask_inside("--store", store, "-o", "json", "graph", "etl_2").document
+    assert set(document["items"][0]) == {"nodes", "edges", "metadata"}
+    assert ask_inside("--store", store, "-o", "compact", "graph", "etl_2", "--as", "dot").code == 2
+    assert ask_inside("--store", store, "graph", "nobody").code == 3
+
+
+@pytest.mark.parametrize("text", ['" ]; click n0 href "x', "`<script>&#x;`", "a\n  n9 --> n0", 'q"] n9["x'])
+def test_no_label_becomes_markup(tmp_path: Path, text: str) -> None:
+    """A message cannot add nodes, links or attributes."""
+    story = Story()
+    story.log(text)
+    url = filled(tmp_path, story.records)
+    mermaid = ask_inside("--store", url, "graph", "etl_1").out.splitlines()
+    assert len(mermaid) == 2 and re.fullmatch(r'  n0\["[^"<>&`]*"\]', mermaid[1])
+    dot = ask_inside("--store", url, "graph", "etl_1", "--as", "dot").out.splitlines()
+    assert len(dot) == 4 and re.fullmatch(r'  n0 \[label="(?:[^"\\]|\\.)*"\];', dot[2])
+
+
+def test_relations_are_saved_only_when_asked_and_once(tmp_path: Path) -> None:
+    """Then they can be walked from an event."""
+    story = Story()
+    first = story.log("write 1")
+    story.log("write 2, retrying")
+    third = story.log("write 3, retrying")
+    url = filled(tmp_path, story.records)
+    assert ask_inside("--store", url, "relate", "etl_1").lines[0]["relationship"] == "RETRY_OF"
+    assert ask_inside("--store", url, "relate", first.key).lines == []
+    for new in (1, 0):
+        assert f"{new} of them new" in ask_inside("--store", url, "relate", "etl_1", "--save").note["hints"][0]
+    assert ask_inside("--store", url, "relate", third.key, "--depth", "1").lines[0]["message"] == "write 2, retrying"
+    assert ask_inside("--store", url, "relate", third.key, "--depth", "9").code == 2
+
+
+# Learnings
+
+
+def test_learning_writes_a_line_that_the_daemon_reads(store: str, tmp_path: Path) -> None:
+    """On evidence, and only where a daemon has reported."""
+    state = ("--state-dir", str(tmp_path))
+    assert ask_inside("--store", store, *state, "learn", "add", "use fewer workers", "-e", "@last").code == 2
+    reported(tmp_path, store)
+    assert ask_inside("--store", store, *state, "learn", "add", "use fewer threads").code == 2
+    assert ask_inside("--store", store, *state, "learn", "add", "use fewer threads", "-e", "nobody").code == 3
+    added = ask_inside("--store", store, *state, "learn", "add", "use fewer threads", "-e", "@last-failed")
+    assert added.code == 0 and added.lines[0]["action"] == "add"
+    merged = ask_inside("--store", store, *state, "learn", "add", "Keep workers below 16!", "-e", "@last-failed")
+    assert (merged.lines[0]["action"], merged.lines[0]["id"]) == ("confirm", "L-5f21c0")
+    refuted = ask_inside("--store", store, *state, "learn", "refute", "L-5f21c0", "--reason", "it did not help")
+    assert refuted.lines[0]["action"] == "refute"
+    (file,) = (tmp_path / "logs").glob("*.jsonl")
+    reader = open_log_file(str(file))
+    assert [each.learning for each in reader.learnings()] == ["use fewer threads"]
+    assert reader.learnings()[0].evidence == ("etl_2",)
+    reader.close()
+    assert [json.loads(line)["kind"] for line in file.read_text().splitlines()] == [
+        "learning", "learning_event", "learning_event",
+    ]  # fmt: skip
+
+
+def test_nothing_is_written_where_nothing_watches(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the directory and the remedy."""
+    reported(tmp_path, store)
+    monkeypatch.setenv("LOGAGENT_WATCH", str(tmp_path / "elsewhere"))
+    refused = ask_inside("--store", store, "--state-dir", str(tmp_path), "learn", "retire", "L-5f21c0")
+    assert refused.code == 2 and "nothing watches" in refused.err
+    assert not (tmp_path / "logs").exists()
+
+
+def test_learnings_are_found_by_words_and_shown_by_id(store: str) -> None:
+    """A unique beginning of six digits will do."""
+    assert ask_inside("--store", store, "learn", "search", "workers").lines[0]["learning"] == "keep workers below 16"
+    assert ask_inside("--store", store, "learn", "search", "giraffe").lines == []
+    assert ask_inside("--store", store, "learn", "show", "L-5f21c0").lines[0]["confidence"] == pytest.approx(
+        0.9, abs=0.4
+    )
+    assert ask_inside("--store", store, "learn", "show", "L-000000").code == 3
+    assert ask_inside("--store", store, "learn", "show", "L-5").code == 2
+
+
+# Saved questions
+
+
+def test_a_saved_command_runs_as_if_typed(store: str, tmp_path: Path) -> None:
+    """With more arguments behind it; the file is TOML that people can edit."""
+    assert ask_inside("save", "bad", "search", "level>=error", "--limit", "1").code == 0
+    found = ask_inside("--store", store, "saved", "bad", "--oldest-first")
+    assert [line["level"] for line in found.lines] == ["ERROR"]
+    assert ask_inside("saved").lines == [{"name": "bad", "command": "search 'level>=error' --limit 1"}]
+    assert ask_inside("saved", "worse").code == 3
+    assert ask_inside("save", "x", "rm", "-rf").code == 2
+    assert ask_inside("save", "a b", "search").code == 2
+    assert ask_inside("saved", "--remove", "bad").code == 0
+    assert ask_inside("saved").lines == []
+    (tmp_path / "config/logagent/queries.toml").write_text("[x\n")
+    assert ask_inside("saved").code == 2
+
+
+@pytest.mark.parametrize("word", ['"', "\\", "\x7f", "é😀", "a\nb", "'", "\t"])
+def test_any_word_survives_the_file(word: str, tmp_path: Path) -> None:
+    """What TOML has to escape comes back as it was."""
+    assert ask_inside("save", "odd", "search", word).code == 0
+    assert saved_questions(str(tmp_path / "config/logagent/queries.toml")) == {"odd": ["search", word]}
+
+
+def test_the_hint_of_a_saved_command_runs_as_printed(store: str) -> None:
+    """It names the command that was saved, not the name."""
+    ask_inside("save", "all", "search")
+    page = ask_inside("--store", store, "-o", "compact", "saved", "all", "--limit", "1").out
+    following = re.search(r"next: (logagent-query .*?);", page)
+    assert following, page
+    assert ask_inside(*shlex.split(following[1])[1:]).code == 0
+
+
+# Monitor
+
+
+def test_one_look_has_everything_for_scripts(store: str, tmp_path: Path) -> None:
+    """Levels, runs, errors, the daemon with its memory, the machine's."""
+    reported(tmp_path, store)
+    (look,) = ask_inside("--store", store, "--state-dir", str(tmp_path), "-o", "json", "monitor", "--once").document[
+        "items"
+    ]
+    assert look["store"]["state"] == "ok" and look["levels"] == {}
+    assert [run["execution_id"] for run in look["active_runs"]["newest"]] == ["report_1"]
+    assert look["crashed_runs"]["total"] == 0
+    assert [error["message"] for error in look["newest_errors"]] == ["db-7 refused connection"]
+    assert look["daemon"]["state"] == "ok" and look["daemon"]["memory_bytes"] > 1_000_000
+    assert 0 < look["machine"]["memory_percent"] <= 100
+
+
+def test_the_monitor_survives_a_store_that_goes_and_comes(tmp_path: Path) -> None:
+    """On a pipe a line per look; SIGINT ends it with 0 and without a word."""
+    url = f"sqlite://{tmp_path}/logs.db"
+    command = [*PROGRAM, "--store", url, "monitor"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stderr is not None
+        states = [json.loads(process.stdout.readline())["store"]["state"]]
+        append(url, usual_story().records)
+        while states[-1] != "ok":
+            states.append(json.loads(process.stdout.readline())["store"]["state"])
+        os.unlink(tmp_path / "logs.db")
+        while states[-1] == "ok":
+            states.append(json.loads(process.stdout.readline())["store"]["state"])
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+        assert process.stderr.read() == b""
+    assert states[0] == "no_store" and states[-1] in ("no_store", "store_unavailable")
+
+
+def test_the_monitor_draws_on_a_terminal_and_leaves_it_as_it_was(store: str) -> None:
+    """The other screen is left again on Ctrl-C."""
+    master, slave = pty.openpty()
+    environ = {**os.environ, "TERM": "xterm", "COLUMNS": "100", "LINES": "30"}
+    process = subprocess.Popen(
+        [*PROGRAM, "--store", store, "monitor"], stdin=slave, stdout=slave, stderr=slave, env=environ
+    )
+    os.close(slave)
+    seen = b""
+    deadline = time.monotonic() + 30
+    while b"newest errors" not in seen and time.monotonic() < deadline:
+        if select.select([master], [], [], 1)[0]:
+            seen += os.read(master, 65_536)
+    process.send_signal(signal.SIGINT)
+    while select.select([master], [], [], 5)[0]:
+        try:
+            seen += os.read(master, 65_536)
+        except OSError:  # the other end is closed: Linux says so like this
+            break
+    os.close(master)
+    assert process.wait(10) == 0
+    assert b"\x1b[?1049h" in seen and b"\x1b[?1049l" in seen
+    assert b"db-7 refused connection" in seen
+
+
+# Files
+
+
+def test_an_export_goes_into_a_sqlite_file(store: str, tmp_path: Path) -> None:
+    """Every record a row; an existing file is left alone."""
+    path = tmp_path / "out.sqlite"
+    assert ask_inside("--store", store, "export", "--to", str(path)).note["returned"] == 10
+    db = sqlite3.connect(path)
+    assert dict(db.execute("SELECT kind, count(*) FROM records GROUP BY 1")) == {
+        "log": 4, "run_start": 3, "run_end": 2, "learning": 1,
+    }  # fmt: skip
+    assert db.execute("SELECT extra_data ->> '$.user' FROM records WHERE message LIKE 'loaded%'").fetchone() == (42,)
+    db.close()
+    assert ask_inside("--store", store, "export", "--to", str(path)).code == 2
+    assert ask_inside("--store", store, "export", "--to", str(tmp_path / "out.txt")).code == 2
+    assert ask_inside("--store", store, "export", "level>=error", "--to", str(tmp_path / "e.db")).note["returned"] == 1
+    assert not list(tmp_path.glob("*.unfinished"))
+
+
+def test_an_export_goes_into_a_parquet_file_where_pyarrow_is(store: str, tmp_path: Path) -> None:
+    """Elsewhere the error says what is missing."""
+    path = tmp_path / "out.parquet"
+    ended = ask_inside("--store", store, "export", "--to", str(path))
+    try:
+        from pyarrow import parquet
+    except ImportError:
+        assert ended.code == 2 and "pyarrow" in ended.err
+        return
+    table = parquet.read_table(path)
+    assert table.num_rows == 10 and table.schema.field("ts_us").type == "int64"
+
+
+# Pictures
+
+
+def test_counts_and_durations_are_drawn_on_request(store: str) -> None:
+    """A bar for each count; a column for each run; where the middle half lies."""
+    bars = ask_inside("--store", store, "stats", "--chart").lines
+    assert [len(each["chart"]) for each in bars] == [30, 15, 15]
+    (perf,) = ask_inside("--store", store, "perf", "etl", "--days", "3660", "--chart").lines
+    assert perf["chart_durations"] == "▄█" and perf["chart_band"].startswith("3.5s █")
+    assert "chart_durations" not in ask_inside("--store", store, "perf", "etl", "--days", "3660").lines[0]
+
+
+def test_a_run_has_a_time_line(tmp_path: Path) -> None:
+    """Stretches of equal length, each with the worst it saw."""
+    story = Story()
+    for number in range(100):
+        story.log(f"step {number}", "ERROR" if number == 50 else "INFO")
+    url = filled(tmp_path, story.records)
+    stretches = ask_inside("--store", url, "show", "etl_1", "--timeline").lines
+    assert sum(each["events"] for each in stretches) == 100 and len(stretches) <= 24
+    assert [each["message"] for each in stretches if each["level"] == "ERROR"] == ["step 50"]
+
+
+# Vectors
+
+
+def test_embedding_asks_for_an_embedder(store: str) -> None:
+    """There is none by default, and nothing is sent anywhere."""
+    program = ["-c", "from logagent.cli import main; main()"]
+    ended = subprocess.run(
+        [PROGRAM[0], *program, "embed", "--store", store], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 2 and "no embedder" in ended.stderr
+
+
+def test_help_names_every_command_of_the_group_learn() -> None:
+    """Its own commands are found like others."""
+    said = ask("learn", "--help").out
+    assert all(name in said for name in ("add", "search", "show", "confirm", "refute", "retire"))
+
+
+def test_saving_leaves_the_store_alone(store: str) -> None:
+    """A name for a question is no question."""
+    with SyncAgentLogManager(store) as log:
+        before: Any = log.search().total
+        ask_inside("save", "x", "search")
+        assert log.search().total == before
