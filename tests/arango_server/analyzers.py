@@ -245,3 +245,12 @@ BUILT_IN: Final[dict[str, Analyzer]] = {}
 BUILT_IN["identity"] = Analyzer("identity", "identity", *_identity({})[:1], ["frequency", "norm"], _identity({})[1])
 _TEXT_EN: Final = _text({"locale": "en", "case": "lower", "stopwords": [], "accent": False, "stemming": True})
 BUILT_IN["text_en"] = Analyzer("text_en", "text", _TEXT_EN[0], ["frequency", "position", "norm"], _TEXT_EN[1])
+
+
+def _unknown(text: str, strict: bool) -> list[str]:
+    raise Unsupported("built-in analyzers of other languages than English")
+
+
+for _language in ("de", "es", "fi", "fr", "it", "nl", "no", "pt", "ru", "sv", "zh"):
+    _name, _properties = f"text_{_language}", _TEXT_EN[0] | {"locale": _language}
+    BUILT_IN[_name] = Analyzer(_name, "text", _properties, ["frequency", "position", "norm"], _unknown)

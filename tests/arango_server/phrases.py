@@ -18,7 +18,7 @@ def phrase_condition(conditions: Conditions, arguments: list[Any], analyzer: str
     if path is None or len(arguments) < 2:
         raise ArangoError(1541, "PHRASE: an attribute of the document was expected")
     rest = [conditions.value(argument) for argument in arguments[1:]]
-    named = rest.pop()({}) if len(rest) % 2 == 0 else analyzer
+    named = rest.pop()({}) if len(rest) % 2 == 0 else conditions.view.own_analyzer(path, analyzer)
     made = conditions.query.database.analyzer(named)
     if not {"frequency", "position"} <= set(made.features):
         raise Unsupported(f"PHRASE with analyzer {named!r}, which has no positions")

@@ -32,15 +32,16 @@ class Terms:
     def __init__(self, view: View, entries: list[Entry]) -> None:
         self.view = view
         self.entries = entries
-        self._terms: dict[tuple[int, Path, str], list[str]] = {}
         self._statistics: dict[tuple[Path, str], Statistics] = {}
 
     def of(self, entry: Entry, path: Path, analyzer: str) -> list[str]:
         """The attribute's terms; none where it is not indexed with that analyzer."""
-        key = (id(entry.document), path, analyzer)
-        found = self._terms.get(key)
+        analyzer = self.view.own_analyzer(path, analyzer)
+        # A revision stands for one content for ever, so the view keeps what was computed for it.
+        key = (entry.document["_rev"], path, analyzer)
+        found = self.view.terms.get(key)
         if found is None:
-            found = self._terms[key] = self._compute(entry, path, analyzer)
+            found = self.view.terms[key] = self._compute(entry, path, analyzer)
         return found
 
     def _compute(self, entry: Entry, path: Path, analyzer: str) -> list[str]:
@@ -62,6 +63,7 @@ class Terms:
 
     def statistics(self, path: Path, analyzer: str) -> Statistics:
         """Over all documents that the view sees."""
+        analyzer = self.view.own_analyzer(path, analyzer)
         found = self._statistics.get((path, analyzer))
         if found is None:
             lengths, counts = [], Counter[str]()
@@ -87,7 +89,8 @@ class Terms:
         if frequency == 0:
             return 0.0
         numbers = self.statistics(path, analyzer)
-        has_norm = "norm" in self.view.database.analyzer(analyzer).features
+        own = self.view.own_analyzer(path, analyzer)
+        has_norm = "norm" in self.view.database.analyzer(own).features
         length = len(self.of(entry, path, analyzer)) / numbers.average if has_norm else 1.0
         return rarity * (k + 1) * frequency / (frequency + k * (1 - b + b * length))
 

@@ -47,6 +47,8 @@ def plain(value: Any, name: str = "") -> Any:
         return {k: plain(v, k) for k, v in value.items() if k not in VARYING and k not in COUNTERS}
     if isinstance(value, list):
         return [plain(element, name) for element in value]
+    if isinstance(value, float):
+        return float(f"{value:.12g}")
     if isinstance(value, str):
         return re.sub(r"\bidx_\d+|\b\d{5,}\b|\b_l6z[\w-]+", "*", value)
     return value
@@ -166,6 +168,13 @@ def _essence(status: int, body: Any, headers: dict[str, str]) -> Any:
         shown = [node["type"] for node in shown["plan"]["nodes"] if ACCESS.fullmatch(node["type"])]
     if isinstance(shown, dict) and "stats" in shown and "edges" in shown:
         del shown["stats"]
+    if isinstance(shown, dict) and shown.get("errorNum") == 1501:
+        # We say where a query stops being AQL, not by which token.
+        del shown["errorMessage"]
+    if isinstance(shown, dict) and isinstance(shown.get("result"), list):
+        # System collections are not ours to show.
+        rows = shown["result"]
+        shown["result"] = [row for row in rows if not (isinstance(row, dict) and row.get("isSystem") is True)]
     return [status, shown, kept]
 
 

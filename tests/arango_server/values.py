@@ -217,7 +217,18 @@ def to_string(value: Value) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return number_text(value) if isinstance(value, (int, float)) else to_json(value)
+    if isinstance(value, (int, float)):
+        return number_text(value)
+    if _has_unordered_names(value):
+        raise Unsupported("an object as text whose attributes are not in the order of their names")
+    return to_json(value)
+
+
+def _has_unordered_names(value: Value) -> bool:
+    # In which order the server writes them here is not recorded.
+    if isinstance(value, dict):
+        return list(value) != sorted(value) or any(_has_unordered_names(element) for element in value.values())
+    return isinstance(value, list) and any(_has_unordered_names(element) for element in value)
 
 
 def to_array(value: Value) -> list[Value]:

@@ -39,8 +39,9 @@ class View:
         self.kind = kind
         self.identifier = tick()
         self.properties = properties
+        self._made = time.monotonic()
         self._seen: dict[str, tuple[int, float, dict[str, dict[str, Any]]]] = {}
-        self._links: tuple[Any, ...] = ()
+        self.terms: dict[tuple[str, tuple[str, ...], str], list[str]] = {}
 
     def sources(self) -> list[str]:
         """Names of the linked collections that are still there."""
@@ -61,7 +62,7 @@ class View:
         now, found = time.monotonic(), []
         for name in self.sources():
             collection = self.database.collections[name]
-            version, when, seen = self._seen.get(name, (-1, float("-inf"), {}))
+            version, when, seen = self._seen.get(name, (-1, self._made, {}))
             if version != collection.version and now - when >= commit_after_s:
                 seen = dict(collection.documents)
                 self._seen[name] = (collection.version, now, seen)
@@ -87,6 +88,14 @@ class View:
                 return []
         is_leaf = not node.get("fields") or node.get("includeAllFields")
         return [name.split("::")[-1] for name in inherited] if is_leaf or path else []
+
+    def own_analyzer(self, path: tuple[str, ...], given: str) -> str:
+        """The analyzer that a search-alias view's index has for the attribute; else the one of the expression."""
+        if self.kind == "search-alias":
+            for name in self.sources():
+                if found := self._alias_analyzers(name, path):
+                    return found[0]
+        return given
 
     def stores_ids(self, collection: str) -> bool:
         """Is EXISTS() possible?"""
@@ -125,6 +134,7 @@ class View:
                 links.pop(name, None)
             else:
                 links[name] = full_link(self.database, name, link)
+        self.terms = {}
         kept = self.properties if merge else self.properties | {n: DEFAULTS[n] for n in CHANGEABLE}
         self.properties = kept | body | {"links": links}
         self._seen = {name: seen for name, seen in self._seen.items() if name in links}
@@ -161,13 +171,16 @@ def make_view(database: Database, body: dict[str, Any]) -> View:
     if kind == "search-alias":
         view = View(database, name, kind, {"indexes": []})
         view.properties["indexes"] = changed_indexes(view, given, True)
+        view.commit()
         return view
     if kind != "arangosearch":
         raise ArangoError(10, "invalid type provided to create view")
     if unknown := set(given) - set(DEFAULTS):
         raise Unsupported(f"view attributes {', '.join(sorted(unknown))}")
     links = {c: full_link(database, c, link) for c, link in given.get("links", {}).items()}
-    return View(database, name, kind, DEFAULTS | given | {"links": links})
+    view = View(database, name, kind, DEFAULTS | given | {"links": links})
+    view.commit()
+    return view
 
 
 def changed_indexes(view: View, body: dict[str, Any], merge: bool) -> list[dict[str, str]]:

@@ -186,7 +186,10 @@ def in_hash_order(elements: list[Any]) -> list[Any]:
 @aql(2, MANY)
 def union_distinct(context: Any, args: list[Any]) -> list[Any] | None:
     joined = union(context, args)
-    return None if joined is None else in_hash_order(distinct(joined))
+    found = None if joined is None else distinct(joined)
+    if found is not None and len(found) > 1:
+        raise Unsupported("the order of UNION_DISTINCT; UNIQUE(UNION()) has one")
+    return found
 
 
 def _counted(context: Any, name: str, args: list[Any]) -> list[tuple[Any, int]] | None:

@@ -15,8 +15,10 @@ def attributes(context: Any, args: list[Any]) -> list[str] | None:
         invalid_argument(context, "ATTRIBUTES")
         return None
     names = [n for n in args[0] if not (len(args) > 1 and truth(args[1]) and n.startswith("_"))]
-    # Unsorted is the hash table's order, of which nobody may rely on anything; sorted is one of them.
-    return sorted(names, key=sort_key)
+    ordered = sorted(names, key=sort_key)
+    if not (len(args) > 2 and truth(args[2])) and ordered != names[::-1]:
+        raise Unsupported("the order of unsorted ATTRIBUTES(); its third argument sorts")
+    return ordered
 
 
 @aql(1, 2)

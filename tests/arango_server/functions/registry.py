@@ -109,6 +109,10 @@ REFUSED: Final = frozenset(
 )
 
 
+FAMILIES: Final = ("GEO_", "BIT_", "DATE_", "NGRAM_", "REGEX_", "IS_", "TO_", "DECAY_", "MINHASH_", "IPV4_", "SCHEMA_")
+"""Of these families we may not know every name."""
+
+
 def look_up(name: str, count: int) -> Function:
     """The function of that name for so many arguments.
 
@@ -117,7 +121,7 @@ def look_up(name: str, count: int) -> Function:
         Unsupported: ArangoDB has it, we do not.
     """
     name = name.upper()
-    if name in REFUSED:
+    if name in REFUSED or (name not in FUNCTIONS and name.startswith(FAMILIES)):
         raise Unsupported(f"AQL function {name}()")
     function = FUNCTIONS.get(name)
     if function is None:

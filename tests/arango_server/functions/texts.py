@@ -179,7 +179,7 @@ def random_token(_: Any, args: list[Any]) -> str:
 
 @aql(1)
 def json_stringify(_: Any, args: list[Any]) -> str:
-    return to_json(args[0])
+    return to_json(args[0]) if isinstance(args[0], str) else to_string(args[0]) if args[0] is not None else "null"
 
 
 @aql(1)
