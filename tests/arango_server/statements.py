@@ -126,7 +126,9 @@ class Plan:
                 if not isinstance(found, list):
                     query.warn(1563, "array expected")
                     continue
-                for element in found:
+                for at, element in enumerate(found):
+                    if at % 500 == 0:
+                        query.check_deadline()
                     yield {**row, name: element}
 
         self.stages.append(stage)
