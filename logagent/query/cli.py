@@ -28,6 +28,8 @@ COMMANDS: Final = {
     "patterns": ("findings", "Events by template, with counts."),
     "overdue": ("findings", "Late messages, long runs, silent scripts."),
     "resolve": ("findings", "Say that an error is resolved, and by what."),
+    "mcp": ("agents", "Serve the questions as MCP tools on stdin and stdout."),
+    "skill": ("agents", "The short file that tells an agent how to use all this."),
     "graph": ("relations", "A run as a graph: dot, mermaid or json."),
     "relate": ("relations", "What fixed, caused or retried what in a run."),
     "learn": ("learning", "What agents learnt: search, show, add, confirm, refute, retire."),

@@ -8,6 +8,8 @@ from typing import Final
 import msgspec
 
 from logagent.errors import NotFound, StoreUnavailable
+from logagent.formats.status import Status
+from logagent.query.freshness import STATUS_FILE, read_status
 from logagent.settings import load_settings, parse_store_url, resolve_store_url
 from logagent.settings.addresses import SqliteAddress
 from logagent.store import open_reader
@@ -69,6 +71,20 @@ def open_source(url: str) -> Reader:
     from logagent.query.bare_files import open_log_file
 
     return open_log_file(url)
+
+
+def status_of(place: Place, *, is_named: bool = True) -> Status | None:
+    """The status of the daemon that fills the store, if it reports in the state directory or beside the store.
+
+    Args:
+        is_named: whoever asks named the store, so that a daemon of another one does not count.
+    """
+    beside = os.path.dirname(place.url.removeprefix("sqlite://"))
+    for directory in (place.state_dir, beside):
+        found = read_status(os.path.join(directory, STATUS_FILE))
+        if found is not None and (not is_named or found.store.url == place.url):
+            return found
+    return None
 
 
 def _open_store(url: str) -> Reader:

@@ -12,11 +12,11 @@ from typing import Any, Final, Literal
 
 from logagent.errors import BadQuery, NotFound
 from logagent.formats.status import Status
-from logagent.query.freshness import LOG_FILE, STATUS_FILE, daemon_document, read_status
+from logagent.query.freshness import LOG_FILE, daemon_document
 from logagent.query.item import Page, Window
 from logagent.query.render.budget import DEFAULT_TOKENS, Ways
 from logagent.query.render.escape import json_text
-from logagent.query.sources import Place, find_place, open_source
+from logagent.query.sources import Place, find_place, open_source, status_of
 from logagent.query.window import resolve_window
 from logagent.query.wording import command, with_source
 from logagent.store.protocol import Reader
@@ -68,12 +68,7 @@ class Session:
 
     def read_status(self) -> Status | None:
         """The status of the daemon that fills this store, if it reports in the state directory or beside it."""
-        beside = os.path.dirname(self.place.url.removeprefix("sqlite://"))
-        for directory in (self.place.state_dir, beside):
-            found = read_status(os.path.join(directory, STATUS_FILE))
-            if found is not None and (self._store is None or found.store.url == self.place.url):
-                return found
-        return None
+        return status_of(self.place, is_named=self._store is not None)
 
     @property
     def daemon(self) -> dict[str, Any]:
