@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run demo test lint bench soak eval-answers clean
+.PHONY: run demo test lint bench soak eval-answers clean docs bench-query
 .DEFAULT_GOAL := demo
 
 $(VENV)/.installed: pyproject.toml
@@ -29,5 +29,16 @@ lint: $(VENV)/.installed
 eval-answers: $(VENV)/.installed  ## 15 natural questions to a made-up history: is the truth in the answer?
 	$(BIN)/python benchmarks/eval_answers.py
 
+docs: $(VENV)/.installed          ## docs/cli.md, from the commands' own help
+	$(BIN)/python docs/make_cli.py
+
+bench-query: $(VENV)/.installed   ## what questions cost on a million events, with limits and ratios
+	$(BIN)/python benchmarks/query.py
+
 clean:
 	rm -rf $(VENV) build dist *.egg-info
+
+MINUTES ?= 10
+soak: $(VENV)/.installed          ## long: MINUTES of kill -9, 2,000 sequences of events, 1 GB; figures at the end
+	HYPOTHESIS_PROFILE=soak LOGAGENT_TEST_KILL_MINUTES=$(MINUTES) $(BIN)/python -m pytest \
+		--timeout=0 --hypothesis-show-statistics -m "soak or machine" tests

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -343,6 +345,21 @@ def test_a_service_gives_vectors_in_any_of_the_usual_forms(service: str, form: s
     assert isinstance(embedder, Embedder) and embedder.name == "topics"
     assert embedder.embed(["db", "disk"]) == Topics().embed(["db", "disk"])
     assert embedder.embed([]) == []
+
+
+def test_the_command_embeds_what_is_stored_once(url: str, service: str) -> None:
+    """In steps, up to the limit; the model's name stands with each vector."""
+
+    def embed(*arguments: str) -> subprocess.CompletedProcess[str]:
+        program = [sys.executable, "-c", "from logagent.cli import main; main()"]
+        command = [*program, "embed", "--store", url, "--embedder", f"{service}/embed#topics", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    said = [embed("--level", "error").stdout, embed("--limit", "1").stdout, embed().stdout, embed().stdout]
+    assert said == [f"{count} events embedded by topics\n" for count in (2, 1, 1, 0)]
+    with SyncAgentLogManager(url) as log:
+        assert log.reader.vector_models() == {"topics": 4}
+    assert embed("--level", "errr").returncode == 2
 
 
 @pytest.mark.parametrize("form", ["/few", "/none", "/absent"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
@@ -99,6 +100,7 @@ def _answer(
     return Rows(watch.columns or (), rows, False)
 
 
+_FORBIDDEN: Final = re.compile("not authorized|cannot modify")
 _ASKED_WRONGLY: Final = (
     apsw.SQLError,
     apsw.TooBigError,
@@ -110,7 +112,7 @@ _ASKED_WRONGLY: Final = (
 
 def _translated(error: apsw.Error, path: str) -> QueryError | Exception:
     said = str(error)
-    if isinstance(error, apsw.AuthError | apsw.ReadOnlyError | apsw.PermissionsError) or "not authorized" in said:
+    if isinstance(error, apsw.AuthError | apsw.ReadOnlyError | apsw.PermissionsError) or _FORBIDDEN.search(said):
         return NotPermitted(f"only reading is allowed here: {said}")
     if isinstance(
         error, apsw.SQLError | apsw.TooBigError | apsw.ConstraintError | apsw.MismatchError | apsw.RangeError
