@@ -24,6 +24,12 @@ FOR_TESTS = "LOGAGENT_TEST_"
 SHARED_FILES = ("/dev/", "/proc/", "/sys/")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the long runs unless they are asked for."""
+    if "soak" not in config.getoption("markexpr"):
+        items[:] = [item for item in items if item.get_closest_marker("soak") is None]
+
+
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """No test sees, or writes to, what belongs to the person who runs it."""
