@@ -251,7 +251,7 @@ class Shipper:
                 return True
             if piece is None:
                 break
-            self._take(stream, piece, is_final=is_final)
+            self._take(stream, piece, is_final=is_final and stream.is_at_end)  # never at a block border
             if self._batch.is_full(self.limits.batch):
                 break
         return not stream.is_exhausted

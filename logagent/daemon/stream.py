@@ -83,6 +83,7 @@ class Stream:
         first_line: what it is known by; fixed.
         read, acknowledged: the two cursors.
         pending_bytes: length of an unfinished last line, as of the last read.
+        is_at_end: the last read reached the (present) end of the file.
         is_exhausted: the last read brought nothing more; `look_again` when there may be more.
         is_held: an open record of several lines waits at the end for what may still belong to it.
         stored_end: where the store's knowledge of it ends, once asked for (`knows_stored_end`): it may be further than
@@ -99,7 +100,7 @@ class Stream:
         self.is_held = False
         self.knows_stored_end = False
         self.stored_end: int | None = None
-        self._is_at_end = False
+        self.is_at_end = False
         self._hole_end = -1
         self._scan: _LineScan | None = None
         self._block_bytes = BLOCK_BYTES
@@ -127,7 +128,7 @@ class Stream:
         facts = tail.facts()
         if not self._is_same(tail, facts):
             return Rewritten(facts)
-        self.is_exhausted = piece is None and self._is_at_end
+        self.is_exhausted = piece is None and self.is_at_end
         return piece
 
     def last_piece(self, tail: Tail) -> Block | LongLine | None:
@@ -140,13 +141,13 @@ class Stream:
             if len(body) <= limit:
                 return Block(start, body, is_final=True, is_unterminated=True)
             self._scan = self._new_scan(start, body[:limit])
-        while (line := self._scan_on(tail)) is None and not self._is_at_end:
+        while (line := self._scan_on(tail)) is None and not self.is_at_end:
             pass
         return line or self._long_line(self._scan, self._scan.scanned, terminator=b"")
 
     def advance(self, block: Block, consumed: int, parser: ParserState) -> Cursor:
         """Move the read cursor over the first `consumed` bytes of the block just handed out."""
-        self.is_held = consumed < len(block.data) and self._is_at_end
+        self.is_held = consumed < len(block.data) and self.is_at_end
         self.is_exhausted = self.is_held
         self._block_bytes = BLOCK_BYTES if consumed else 2 * self._block_bytes
         if consumed:
@@ -185,7 +186,7 @@ class Stream:
         body = tail.read(start, size)
         end = body.rfind(b"\n") + 1
         self.pending_bytes = len(body) - end
-        self._is_at_end = len(body) < size
+        self.is_at_end = len(body) < size
         if end:
             return Block(start, body[:end], is_final=self.pending_bytes > self.context.max_line_bytes)
         if len(body) < size:
@@ -214,8 +215,8 @@ class Stream:
             self.pending_bytes = scan.scanned - scan.start
             if terminator:
                 return self._long_line(scan, scan.scanned + 1, terminator)
-            self._is_at_end = len(data) < BLOCK_BYTES
-            if self._is_at_end:
+            self.is_at_end = len(data) < BLOCK_BYTES
+            if self.is_at_end:
                 return None
         return None
 

@@ -241,3 +241,14 @@ def test_a_hole_of_nul_bytes_is_skipped(make_rig: Callable[..., Rig]) -> None:
     rig.start()
     rig.settle()
     assert rig.counted() == expected("a", 3)
+
+
+def test_a_traceback_across_a_block_border_is_one_record_also_in_a_file_long_quiet(rig: Rig) -> None:
+    head = "2026-11-22 15:00:00.000 | INFO     | app:main:1 - "
+    filler = (head + "x" * 500 + "\n") * 470
+    trace = head.replace("INFO ", "ERROR") + "failed\n" + "  File line\n" * 3000 + "ValueError: no\n"
+    rig.write("a.log", filler + trace + head + "after\n")
+    rig.start()
+    rig.clock.advance(60)
+    rig.settle()
+    assert [message.count("\n") for message in rig.messages() if "failed" in message] == [3001]
