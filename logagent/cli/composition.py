@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
 from logagent.daemon.alarm import AlarmTargets
@@ -44,11 +43,16 @@ RESERVED_DESCRIPTORS = 64
 
 
 def open_daemon(
-    settings: Settings, *, faults: Faults, log: Log, load_again: Callable[[], Settings] | None = None
+    settings: Settings,
+    *,
+    faults: Faults,
+    log: Log,
+    store: Store | None = None,
+    load_again: Callable[[], Settings] | None = None,
 ) -> Daemon:
     """A daemon as the settings want it, its state directory made and locked.
 
-    `load_again` loads the settings anew, on SIGHUP.
+    `store` is shipped to instead of the one in the settings; `load_again` loads the settings anew, on SIGHUP.
 
     Raises:
         ConfigError, StateLocked, CheckpointTooNew: it cannot start like this.
@@ -65,7 +69,7 @@ def open_daemon(
             settings.state_dir,
             configuration.discovery,
             open_wakeups(configuration.discovery.roots),
-            open_store(resolve_store_url(settings)),
+            store or open_store(resolve_store_url(settings)),
             configuration.rules,
             limits=configuration.limits,
             here=here(),
