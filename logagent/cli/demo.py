@@ -21,7 +21,7 @@ QUESTIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("What ran?", ("runs", "-o", "table")),
     ("What went wrong?", ("search", "level>=warning", "-o", "table")),
     ("Tell me about the run that failed.", ("show", "@last-failed", "-o", "table")),
-    ("The same answer as an agent reads it, in few tokens:", ("show", "@last-failed", "-o", "compact")),
+    ("Why did it fail? (as an agent reads it, in few tokens)", ("why", "@last-failed", "-o", "compact")),
 )
 
 
