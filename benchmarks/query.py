@@ -4,7 +4,8 @@
 
 The floor of a question is the plainest SQL that a person would write for it, by the standard library's sqlite3 on
 the same file (no counts, no cursors, no documents; BM25 unbounded); that of a command is a Python that imports click
-and apsw (for --help click alone) and ends. Medians of wall time; `--store` keeps the file, and asks the one that is there.
+and apsw (for --help click alone) and ends. Medians of wall time. `--store` keeps the file, and asks the one that is
+there.
 """
 
 from __future__ import annotations

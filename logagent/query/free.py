@@ -11,7 +11,10 @@ from logagent.query.item import Page
 from logagent.query.wording import command
 from logagent.store.protocol import Reader, Rows, Total
 
-TABLES = ("log_events", "script_runs", "agent_learnings", "level_counts")
+TABLES = (
+    *("log_events", "script_runs", "agent_learnings", "level_counts"),
+    *("log_causality", "log_embeddings", "agent_memories"),
+)
 
 
 def sql(
@@ -91,10 +94,14 @@ def schema(reader: Reader, table: str | None = None) -> Page:
         said = f"; nearest: {near[0]}" if near else ""
         raise BadQuery(f"no table {table!r}{said} (there are {', '.join(TABLES)})")
     tables = (table,) if table else TABLES
-    items = [
-        {"table": name, "column": column}
-        for name in tables
-        for column in reader.free_query(f"SELECT * FROM {name} LIMIT 0").columns
-    ]
+    items = [{"table": name, "column": column} for name in tables for column in _columns(reader, name)]
     example = command("sql", "SELECT level, count(*) AS n FROM log_events GROUP BY level ORDER BY n DESC")
     return Page("column", items, hints=[example])
+
+
+def _columns(reader: Reader, table: str) -> Sequence[str]:
+    """Those of a table; none in a store that an older version made and no newer one has opened to write."""
+    try:
+        return reader.free_query(f"SELECT * FROM {table} LIMIT 0").columns
+    except BadQuery:
+        return ()
