@@ -29,8 +29,9 @@ class FirstLineScan:
         self.start_over()
 
     def start_over(self) -> None:
-        """The file was truncated: what was seen of it does not count."""
+        """The file was truncated or written anew: what was seen of it does not count."""
         self._at = 0
+        self._before = b""
         self.has_more = True
         self._line: bytes | None = None
         self._hash = xxhash.xxh3_64()
@@ -43,8 +44,15 @@ class FirstLineScan:
         Raises:
             OSError: it cannot be read now.
         """
-        if tail.facts().size < self._at and not tail.is_packed:
+        if not tail.is_packed and tail.read(self._at - len(self._before), len(self._before)) != self._before:
             self.start_over()
+        first = self._look(tail, is_over=is_over)
+        if first is None:
+            start = max(self._at - MARKER_BYTES, 0)
+            self._before = tail.read(start, self._at - start)
+        return first
+
+    def _look(self, tail: Tail, *, is_over: bool) -> FirstLine | None:
         self.has_more = False
         for _ in range(_SCAN_BYTES // _READ_BYTES):
             data = tail.read(self._at, _READ_BYTES)

@@ -134,3 +134,16 @@ def test_lines_cut_off_while_no_daemon_ran_are_in_the_ledger(rig: Rig) -> None:
     rig.rest(60)
     assert rig.counted() == expected("a", 2)
     assert losses(rig) == [(kept, size)]
+
+
+def test_a_file_written_anew_while_its_first_line_is_awaited_is_known_by_its_new_first_line(rig: Rig) -> None:
+    """A copy of it has the same fingerprint, so its lines are the same ones."""
+    path = rig.write("a.jsonl", " \nhalf a li")
+    rig.start()
+    rig.turn()
+    path.write_text(natives("a", 0, 3))
+    rig.running.try_turn()
+    rig.settle()
+    rig.write("b.jsonl", natives("a", 0, 3))
+    rig.settle()
+    assert rig.counted() == expected("a", 3)
