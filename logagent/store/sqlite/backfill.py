@@ -7,7 +7,7 @@ import apsw
 from logagent.store.sqlite import folding
 from logagent.store.sqlite.errors import ErrorCounter, stored_errors
 from logagent.store.sqlite.names import Names
-from logagent.store.sqlite.text import original
+from logagent.store.text import original
 
 
 def count_errors(db: apsw.Connection) -> None:

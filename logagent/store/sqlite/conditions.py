@@ -29,8 +29,8 @@ from logagent.store.selection import (
     Scalar,
     TextMatch,
 )
-from logagent.store.sqlite.text import storable
 from logagent.store.sqlite.tokens import Words
+from logagent.store.text import storable
 
 Sql = tuple[str, tuple[Any, ...]]
 FALSE: Final[Sql] = ("0", ())

@@ -13,8 +13,8 @@ from logagent.store.sqlite.conditions import Sql, is_counted, sql_of
 from logagent.store.sqlite.intake import HOUR_US
 from logagent.store.sqlite.plan import plan_of
 from logagent.store.sqlite.schema import whole_periods
-from logagent.store.sqlite.text import original
 from logagent.store.sqlite.tokens import Words
+from logagent.store.text import original
 
 _NAMED: Final = {
     TallyBy.LEVEL: ("e.level_id", "(SELECT name FROM levels WHERE id = g.value)"),

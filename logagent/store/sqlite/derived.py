@@ -18,7 +18,7 @@ from logagent.store.derived import Memory, Relation, Vector
 from logagent.store.sqlite.connection import fetched
 from logagent.store.sqlite.names import HASH_BIAS
 from logagent.store.sqlite.plan import MAX_MATCHES, Plan
-from logagent.store.sqlite.text import original, storable
+from logagent.store.text import original, storable
 
 _SAVE_RELATION: Final = (
     "INSERT INTO log_causality VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"

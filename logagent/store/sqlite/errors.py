@@ -14,7 +14,7 @@ from logagent.formats.key import key_text
 from logagent.formats.record import Line, LogLine, Record, RunEnd
 from logagent.store.groups import ErrorInRun, ErrorSelection, ErrorTally
 from logagent.store.sqlite.names import HASH_BIAS, Names
-from logagent.store.sqlite.text import decode, encode, original, storable
+from logagent.store.text import decode, encode, original, storable
 
 SCHEMA: Final = """
 CREATE TABLE errors (id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL UNIQUE, document BLOB NOT NULL) STRICT;

@@ -22,7 +22,7 @@ from logagent.formats.record import (
     kind_of,
 )
 from logagent.store.sqlite.names import HASH_BIAS, Names
-from logagent.store.sqlite.text import decode, encode, original, original_or_none, storable, storable_or_none
+from logagent.store.text import decode, encode, original, original_or_none, storable, storable_or_none
 
 _KEEP: Final = (
     "INSERT INTO folded_lines (ts_us, offset, own, key_hash, length, origin_id, time_source, flags, ingested_us,"

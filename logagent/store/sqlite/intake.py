@@ -16,7 +16,7 @@ from logagent.formats.record import EMPTY_OBJECT, LogLine, Origin, Record
 from logagent.formats.times import SECOND_US, utc_text
 from logagent.store.sqlite.names import HASH_BIAS, Names
 from logagent.store.sqlite.rows import is_unusual, split_message, tags_column
-from logagent.store.sqlite.text import storable
+from logagent.store.text import storable
 
 HOUR_US: Final = 3_600_000_000
 BAD_TIME: Final = 1

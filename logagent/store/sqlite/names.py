@@ -8,7 +8,7 @@ from typing import Any, Final
 import apsw
 
 from logagent.formats.record import LogLine, Origin
-from logagent.store.sqlite.text import storable, storable_or_none
+from logagent.store.text import storable, storable_or_none
 
 HASH_BIAS: Final = 1 << 63
 """Unsigned 64-bit numbers are stored less this, so that SQLite's signed order is theirs."""

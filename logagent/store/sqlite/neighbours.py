@@ -10,7 +10,7 @@ from logagent.formats.record import UNKNOWN_EXECUTION, LogLine, Record
 from logagent.store.selection import Position
 from logagent.store.sqlite.names import HASH_BIAS
 from logagent.store.sqlite.plan import POSITION, place
-from logagent.store.sqlite.text import storable
+from logagent.store.text import storable
 
 
 def neighbours(db: apsw.Connection, record: Record, before: int, after: int) -> list[int]:

@@ -25,8 +25,8 @@ from logagent.store.selection import (
 from logagent.store.sqlite.conditions import Sql, sql_of
 from logagent.store.sqlite.connection import fetched
 from logagent.store.sqlite.names import HASH_BIAS
-from logagent.store.sqlite.text import storable
 from logagent.store.sqlite.tokens import Words
+from logagent.store.text import storable
 
 NOTHING: Final = "nothing"
 POSITION: Final = "(e.ts_us, e.offset, e.own, e.key_hash)"

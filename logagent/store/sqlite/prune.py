@@ -15,7 +15,7 @@ from logagent.store.sqlite.errors import FORGET_CHOSEN
 from logagent.store.sqlite.intake import HOUR_US
 from logagent.store.sqlite.names import HASH_BIAS
 from logagent.store.sqlite.schema import KEY, whole_periods
-from logagent.store.sqlite.text import original, storable
+from logagent.store.text import original, storable
 
 _CHOSEN: Final = "temp.chosen"
 

@@ -47,8 +47,8 @@ from logagent.store.sqlite.neighbours import neighbours
 from logagent.store.sqlite.plan import Plan, plan_of
 from logagent.store.sqlite.rows import JOINED, SELECTED, record_of
 from logagent.store.sqlite.schema import VERSION
-from logagent.store.sqlite.text import storable
 from logagent.store.sqlite.tokens import Words
+from logagent.store.text import storable
 
 _BY_IDS: Final = f"SELECT {SELECTED} FROM json_each(?) j CROSS JOIN events e ON e.id = j.value {JOINED} ORDER BY j.key"
 _T = TypeVar("_T")

@@ -11,7 +11,7 @@ import apsw
 from logagent.formats.key import key_text
 from logagent.store.groups import RunLine, SiteTally
 from logagent.store.sqlite.names import HASH_BIAS
-from logagent.store.sqlite.text import original, original_or_none, storable
+from logagent.store.text import original, original_or_none, storable
 
 _COLUMNS: Final = "e.ts_us, e.own, e.offset, e.key_hash, l.name, s.function, s.file, s.line, e.message"
 _LINES: Final = f"""

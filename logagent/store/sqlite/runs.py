@@ -12,7 +12,7 @@ import msgspec
 from logagent.store.protocol import Overview, RunPage, RunSummary, Total
 from logagent.store.selection import RunSelection
 from logagent.store.sqlite.folding import run_of
-from logagent.store.sqlite.text import original, storable
+from logagent.store.text import original, storable
 
 _MAX_SCRIPTS: Final = 50
 _COLUMNS: Final = "r.id, r.execution_id, r.document, r.script_name, r.started_us, r.pruned"

@@ -8,7 +8,7 @@ import apsw
 
 from logagent.store.selection import TextMatch
 from logagent.store.sqlite.schema import TOKENIZER
-from logagent.store.sqlite.text import storable
+from logagent.store.text import storable
 
 
 class Words:

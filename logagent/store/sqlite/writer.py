@@ -30,7 +30,7 @@ from logagent.store.sqlite.present import present
 from logagent.store.sqlite.prune import PruneLog, prune_step
 from logagent.store.sqlite.rows import INSERT
 from logagent.store.sqlite.schema import migrate
-from logagent.store.sqlite.text import storable
+from logagent.store.text import storable
 
 _INDEX_WORDS: Final = (
     "INSERT INTO events_fts (rowid, message, marks)"

@@ -1,4 +1,4 @@
-"""Text that SQLite cannot hold, made holdable and back. Pure: no I/O, no clock.
+"""Text that a store cannot hold, made holdable and back. Pure: no I/O, no clock.
 
 Lone surrogates (file names that are not UTF-8, odd escapes) have no UTF-8 form. They are kept as an escape
 character and a stand-in from a private plane; the escape character itself is doubled.
