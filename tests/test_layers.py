@@ -22,7 +22,8 @@ BELOW = {
     "embedders": {"errors", "formats", "settings", "store"},
     "daemon": {"errors", "formats", "settings", "store", "embedders"},
     "query": {"errors", "formats", "settings", "store", "embedders"},
-    "cli": {"errors", "formats", "settings", "store", "embedders", "daemon", "query"},
+    "cli": {"errors", "formats", "settings", "store", "embedders", "daemon", "query", "hook"},
+    "hook": {"formats"},
     "__main__": {"cli"},
 }
 """The table of the house rules: formats, errors < settings < store < {daemon, query} < cli."""

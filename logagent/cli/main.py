@@ -25,6 +25,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "doctor": ("logagent.cli.doctor", "What is wrong here, and the command that mends it."),
     "prune": ("logagent.cli.pruning", "Delete old events."),
     "embed": ("logagent.cli.embedding", "Make vectors of messages, to find them by meaning."),
+    "hooks": ("logagent.cli.hooks", "Log what a coding agent does, by hooks in its settings."),
     "install-service": ("logagent.cli.install_service", "Install the systemd unit."),
     "demo": ("logagent.cli.demo", "The main job, for real, in a throw-away directory."),
 }

@@ -16,7 +16,19 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from logagent.embedders import configured_embedder
 from logagent.formats import end_run, log_agent_learning, script_execution, start_run
-from logagent.query import counts, events, free, history, hybrid, memory, plain_search, pruning, relations, runs
+from logagent.query import (
+    counts,
+    events,
+    findings,
+    free,
+    history,
+    hybrid,
+    memory,
+    plain_search,
+    pruning,
+    relations,
+    runs,
+)
 from logagent.query.execution_errors import execution_errors
 from logagent.query.item import Item, Page
 from logagent.query.language import parse_query
@@ -274,6 +286,67 @@ class SyncAgentLogManager:
         backend = self._memory or memory.StoreMemory(self._place.url)
         return memory.execution_memory(self.reader, backend, execution_id)
 
+    def why(self, run: str = "@last-failed") -> Page:
+        """The evidence on a run's failure in one item: errors, what came before, the difference to the last good run.
+
+        >>> log.why()[0].errors[0].message
+        'db-7 refused connection'
+        """
+        return findings.why(self.reader, run, _now_us())
+
+    def diff(self, run: str, base: str | None = None, everything: bool = False) -> Page:
+        """What a run did otherwise than its base, by default the last good run of the script before it.
+
+        >>> [each.text for each in log.diff("etl_2")[0].missing]
+        ['loaded {n} rows']
+        """
+        return findings.diff(self.reader, run, base, everything=everything)
+
+    def errors(
+        self, script: str | None = None, *, new: bool = False, since_run: str | None = None, file: str | None = None
+    ) -> Page:
+        """Errors by fingerprint, the new ones first.
+
+        >>> [(each.type, each.status) for each in log.errors()]
+        [('ConnectionError', 'new')]
+        """
+        question = findings.ErrorQuestion(script=script, only_new=new, since_run=since_run, file=file)
+        return findings.errors(self.reader, question)
+
+    def similar(self, text: str, limit: int = 10) -> Page:
+        """Errors, events and learnings like a text, an event (`#9be2c41f`) or an error fingerprint.
+
+        >>> log.similar("refused connection")[0].what
+        'error'
+        """
+        return findings.similar(self.reader, text, limit)
+
+    def patterns(self, query: str = "", *, run: str | None = None, rare: bool = False, limit: int = 50) -> Page:
+        """Events by template, the most frequent first.
+
+        >>> log.patterns(run="etl_1")[0].text
+        'loaded {n} rows'
+        """
+        question = findings.PatternQuestion(where=parse_query(query), run=run, rare=rare, limit=limit)
+        return findings.patterns(self.reader, question)
+
+    def overdue(self, script: str | None = None) -> Page:
+        """Running runs against their usual band, messages that are late, scripts gone silent.
+
+        >>> log.overdue()[0].run
+        'report_1'
+        """
+        return findings.overdue(self.reader, script, _now_us())
+
+    def resolve(self, fingerprint: str, by: str) -> Page:
+        """Say by a line that an error is resolved, and by what; it reopens by itself when it comes back.
+
+        Raises:
+            ConfigError: nothing watches the log directory.
+        """
+        settings = load_settings(flags={"state_dir": self._place.state_dir})
+        return findings.resolve(self.reader, findings.line_writer(settings), fingerprint, by)
+
     def prune_logs(
         self,
         older_than_days: float | None = None,
@@ -338,6 +411,13 @@ class AgentLogManager:
     extract_log_relationships = _hop(SyncAgentLogManager.extract_log_relationships)
     related = _hop(SyncAgentLogManager.related)
     create_execution_memory = _hop(SyncAgentLogManager.create_execution_memory)
+    why = _hop(SyncAgentLogManager.why)
+    diff = _hop(SyncAgentLogManager.diff)
+    errors = _hop(SyncAgentLogManager.errors)
+    similar = _hop(SyncAgentLogManager.similar)
+    patterns = _hop(SyncAgentLogManager.patterns)
+    overdue = _hop(SyncAgentLogManager.overdue)
+    resolve = _hop(SyncAgentLogManager.resolve)
     prune_logs = _hop(SyncAgentLogManager.prune_logs)
 
     def __init__(

@@ -67,5 +67,3 @@ def _acting(action: str, said: str) -> click.Command:
 confirm = _acting("confirm", "It held: say so, and it weighs more.")
 refute = _acting("refute", "It did not hold.")
 retire = _acting("retire", "It no longer matters.")
-
-

@@ -1,0 +1,25 @@
+"""The questions that compare and explain, by one name each."""
+
+from __future__ import annotations
+
+from logagent.query.difference import diff
+from logagent.query.errors import ErrorQuestion, errors
+from logagent.query.expectations import overdue
+from logagent.query.learning import line_writer
+from logagent.query.patterns import PatternQuestion, patterns
+from logagent.query.resolving import resolve
+from logagent.query.similar import similar
+from logagent.query.why import why
+
+__all__ = [
+    "ErrorQuestion",
+    "PatternQuestion",
+    "diff",
+    "errors",
+    "line_writer",
+    "overdue",
+    "patterns",
+    "resolve",
+    "similar",
+    "why",
+]
