@@ -137,6 +137,7 @@ class Reporter:
             state="outage" if outage else "degraded" if troubles else "ok",
             reasons=(*reasons, *troubles, *self.damages, *self._shipper.rereads),
             store=self._store(outage),
+            watched=tuple(map(printable, self.discovery.roots)),
             totals=self._totals(),
             rate_lines_s=round(self._rate, 1),
             lag_bytes=lag,

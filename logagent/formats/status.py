@@ -69,6 +69,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     state: DaemonState
     reasons: tuple[str, ...] = ()
     store: StoreStatus
+    watched: tuple[str, ...] = ()
+    """The directories whose files are read."""
     totals: Totals = Totals()
     rate_lines_s: float = 0.0
     lag_bytes: int = 0

@@ -76,16 +76,20 @@ def shown(reader: Reader, text: str) -> Page:
     return Page("detail", [found.document()])
 
 
-def line_writer(settings: Settings) -> Write:
+def line_writer(settings: Settings, watched: Sequence[str] = ()) -> Write:
     """What writes a line where the daemon of these settings finds it.
+
+    Args:
+        watched: what the daemon says that it watches; by default what the settings say.
 
     Raises:
         ConfigError: nothing watches that directory.
     """
     directory = os.path.abspath(settings.log_directory)
-    if not any(_is_within(directory, os.path.abspath(root)) for root in settings.watched):
-        watched = ", ".join(settings.watched)
-        raise ConfigError(f"nothing watches {directory} (watched: {watched}): set LOGAGENT_LOG_DIR to one of them")
+    roots = watched or settings.watched
+    if not any(_is_within(directory, os.path.abspath(root)) for root in roots):
+        said = f"nothing watches {directory} (watched: {', '.join(roots)})"
+        raise ConfigError(f"{said}: set LOGAGENT_LOG_DIR to one of them")
 
     def write(fields: dict[str, Any]) -> None:
         appender = script_appender(directory, _SCRIPT)

@@ -37,10 +37,11 @@ def own_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
 
-def reported(directory: Path, url: str) -> None:
+def reported(directory: Path, url: str, *watched: str) -> None:
     """A daemon that is well has just said so."""
     now = utc_text(time.time_ns() // 1_000)
-    status = Status(pid=os.getpid(), started_at=now, updated_at=now, state="ok", store=StoreStatus(url=url))
+    store = StoreStatus(url=url)
+    status = Status(pid=os.getpid(), started_at=now, updated_at=now, state="ok", store=store, watched=watched)
     (directory / "status.json").write_bytes(encode_status(status))
 
 
@@ -118,6 +119,10 @@ def test_nothing_is_written_where_nothing_watches(store: str, tmp_path: Path, mo
     monkeypatch.setenv("LOGAGENT_WATCH", str(tmp_path / "elsewhere"))
     refused = ask_inside("--store", store, "--state-dir", str(tmp_path), "learn", "retire", "L-5f21c0")
     assert refused.code == 2 and "nothing watches" in refused.err
+    monkeypatch.delenv("LOGAGENT_WATCH")
+    reported(tmp_path, store, str(tmp_path / "other"))  # started with --watch: settings do not know
+    refused = ask_inside("--store", store, "--state-dir", str(tmp_path), "learn", "retire", "L-5f21c0")
+    assert refused.code == 2 and str(tmp_path / "other") in refused.err
     assert not (tmp_path / "logs").exists()
 
 

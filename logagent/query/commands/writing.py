@@ -19,4 +19,4 @@ def writer(session: Session) -> learning.Write:
         raise NotPermitted("a log file learns nothing; ask a store that a daemon fills")
     if session.status is None:
         raise ConfigError(f"no daemon has reported in {session.place.state_dir}: nothing would read what is written")
-    return learning.line_writer(load_settings(flags={"state_dir": session.place.state_dir}))
+    return learning.line_writer(load_settings(flags={"state_dir": session.place.state_dir}), session.status.watched)
