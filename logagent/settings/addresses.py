@@ -1,6 +1,6 @@
 """Addresses: where a store is, as a URL and taken apart. Pure: no I/O, no clock.
 
-`sqlite:///path` (the path is absolute) and `arangodb://[user@]host[:port][/database]`, with TLS
+`sqlite:///path` (the path is absolute) and `arangodb://[user@]host[:port][,host[:port]]...[/database]`, with TLS
 `arangodb+https://...`. No URL holds a password, so that every one may be shown.
 """
 
@@ -17,8 +17,9 @@ NO_PASSWORD_HERE: Final = (
 )
 
 _HOST_PORT: Final = r"(\[[0-9A-Fa-f:.]+\]|[^:/@?#\[\]\s]+)(?::([0-9]{1,5}))?"
-_ARANGO: Final = r"arangodb(\+https?)?://(?:([^@/:?#\s]+)@)?" + _HOST_PORT + r"(?:/([A-Za-z][A-Za-z0-9_-]{0,63}))?/?"
-_SERVER: Final = r"(?:(https?)://)?" + _HOST_PORT + "/?"
+_HOSTS: Final = r"([^@/?#\s]+)"
+_ARANGO: Final = r"arangodb(\+https?)?://(?:([^@/:?#\s]+)@)?" + _HOSTS + r"(?:/([A-Za-z][A-Za-z0-9_-]{0,63}))?/?"
+_SERVER: Final = r"(?:(https?)://)?" + _HOSTS + "/?"
 
 
 class SqliteAddress(NamedTuple):
@@ -33,25 +34,39 @@ class SqliteAddress(NamedTuple):
 
 
 class ArangoAddress(NamedTuple):
-    """An ArangoDB server and the database in it; None is what the URL leaves to other settings."""
+    """An ArangoDB server and the database in it; None is what the URL leaves to other settings.
+
+    `others` are further coordinators of the same cluster, to be tried in turn.
+    """
 
     host: str
     port: int
     is_secure: bool = False
     username: str | None = None
     database: str | None = None
+    others: tuple[tuple[str, int], ...] = ()
 
     @property
     def server(self) -> str:
-        """The server alone, for a client: `http://host:port`."""
-        return f"http{'s' if self.is_secure else ''}://{self.host}:{self.port}"
+        """The servers in one word, as ARANGO_URL takes them: `http://host:port`, further ones after a comma."""
+        return f"http{'s' if self.is_secure else ''}://{self._hosts}"
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """Each server by itself, for a client: `http://host:port`."""
+        scheme = "https" if self.is_secure else "http"
+        return tuple(f"{scheme}://{host}:{port}" for host, port in ((self.host, self.port), *self.others))
+
+    @property
+    def _hosts(self) -> str:
+        return ",".join(f"{host}:{port}" for host, port in ((self.host, self.port), *self.others))
 
     @property
     def url(self) -> str:
         """The address in one word, as everywhere shown."""
         user = f"{self.username}@" if self.username else ""
         scheme = "arangodb+https" if self.is_secure else "arangodb"
-        return f"{scheme}://{user}{self.host}:{self.port}" + (f"/{self.database}" if self.database else "")
+        return f"{scheme}://{user}{self._hosts}" + (f"/{self.database}" if self.database else "")
 
 
 def parse_store_url(text: str) -> SqliteAddress | ArangoAddress:
@@ -68,8 +83,9 @@ def parse_store_url(text: str) -> SqliteAddress | ArangoAddress:
     found = re.fullmatch(_ARANGO, text)
     if not found:
         raise ValueError(NO_PASSWORD_HERE if has_password(text) else "")
-    scheme, username, host, port, database = found.groups()
-    return ArangoAddress(host, _port(port, ARANGO_PORT), scheme == "+https", username, database)
+    scheme, username, hosts, database = found.groups()
+    (host, port), *others = _host_list(hosts, text, ARANGO_PORT)
+    return ArangoAddress(host, port, scheme == "+https", username, database, tuple(others))
 
 
 def _sqlite_path(path: str) -> str:
@@ -87,8 +103,16 @@ def parse_server_url(text: str) -> ArangoAddress:
     found = re.fullmatch(_SERVER, text)
     if not found:
         raise ValueError(NO_PASSWORD_HERE if has_password(text) else "")
-    scheme, host, port = found.groups()
-    return ArangoAddress(host, _port(port, WEB_PORTS.get(scheme, ARANGO_PORT)), scheme == "https")
+    scheme, hosts = found.groups()
+    (host, port), *others = _host_list(hosts, text, WEB_PORTS.get(scheme, ARANGO_PORT))
+    return ArangoAddress(host, port, scheme == "https", others=tuple(others))
+
+
+def _host_list(hosts: str, text: str, usual: int) -> list[tuple[str, int]]:
+    found = [re.fullmatch(_HOST_PORT, part) for part in hosts.split(",")]
+    if not all(found):
+        raise ValueError(NO_PASSWORD_HERE if has_password(text) else "")
+    return [(each[1], _port(each[2], usual)) for each in found if each]
 
 
 def _port(digits: str | None, usual: int) -> int:

@@ -178,7 +178,7 @@ class Text:
 class StoreUrl:
     """A store's URL; kept as its address shows it."""
 
-    expected = "a store's URL: sqlite:///path or arangodb://[user@]host[:port][/database]"
+    expected = "a store's URL: sqlite:///path or arangodb://[user@]host[:port][,host[:port]][/database]"
 
     def parse(self, raw: object) -> str:
         return parse_store_url(_text(raw)).url

@@ -167,6 +167,9 @@ class Settings:
         None, Path(), "A file that holds the password and nothing else; mode 0600.", "ARANGO_PASSWORD_FILE"
     )
     arango_database: str = _setting("script_logs", _DATABASE, "The database in it.", "ARANGO_DATABASE", "ARANGO_DB")
+    arango_ca_file: str | None = _setting(
+        None, Path(), "Certificates that an https server is checked against. Unset: those the machine trusts."
+    )
     arango_timeout_s: float = _setting(
         30.0, Seconds(0.1, 600), "How long one request may take before it counts as an outage and is sent again."
     )
