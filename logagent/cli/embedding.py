@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import click
@@ -11,9 +10,6 @@ from logagent.cli.options import settings_of, settings_options
 
 if TYPE_CHECKING:
     from logagent.store.selection import Selection
-
-PAUSE_S = 0.02
-"""Between steps, so that the daemon gets its turn at the store."""
 
 
 @click.command(short_help="Make vectors of messages, to find them by meaning.")
@@ -37,7 +33,7 @@ def embed(
     """
     from logagent.cli.composition import opened_store
     from logagent.embedders import configured_embedder, open_embedder
-    from logagent.embedders.pending import STEP_EVENTS, embed_pending
+    from logagent.embedders.pending import LOOK_EVENTS, embed_pending
     from logagent.settings import resolve_store_url
     from logagent.store import open_reader
 
@@ -50,9 +46,8 @@ def embed(
     with opened_store(settings) as (opened, _):
         reader = open_reader(resolve_store_url(settings))
         try:
-            while left and (step := embed_pending(opened, reader, model, selection, min(left, STEP_EVENTS))):
+            while left and (step := embed_pending(opened, reader, model, selection, min(left, LOOK_EVENTS))):
                 done, left = done + step, left - step
-                time.sleep(PAUSE_S)
         finally:
             reader.close()
     click.echo(f"{done} events embedded by {model.name}")

@@ -111,10 +111,13 @@ def vector_models(db: apsw.Connection) -> dict[str, int]:
 
 
 def without_vector(db: apsw.Connection, plan: Plan, model: str, limit: int) -> list[int]:
-    """Ids of events that the model has not seen, the last stored first."""
+    """Ids of events that the model has not seen, the last stored first.
+
+    Walks the ids down: by the index of the order it would find and sort all there are (measured, 20 times as long).
+    """
     text, values = _where(plan)
     rows = db.execute(
-        f"SELECT e.id FROM events e WHERE {text} AND NOT EXISTS"
+        f"SELECT e.id FROM events e NOT INDEXED WHERE {text} AND NOT EXISTS"
         " (SELECT 1 FROM log_embeddings v WHERE v.event_id = e.id AND v.model = ?) ORDER BY e.id DESC LIMIT ?",
         (*values, storable(model), limit),
     )
