@@ -17,7 +17,7 @@ _Parts: TypeAlias = list[tuple[str, str | None]]
 _LOGGING: Final = frozenset(
     {"trace", "debug", "info", "success", "warning", "warn", "error", "critical", "exception", "fatal", "log"}
 )
-_PERCENT: Final = re.compile(r"%(?:\((\w+)\))?[#0\- +]*(?:\d+|\*)?(?:\.\d+)?[diouxXeEfFgGcrsa]")
+_PERCENT: Final = re.compile(r"%%|%(?:\((\w+)\))?[#0\- +]*(?:\d+|\*)?(?:\.\d+)?[diouxXeEfFgGcrsa]")
 _UNNAMED: Final = "value"
 
 
@@ -123,8 +123,12 @@ def _braced(text: str, args: Sequence[ast.expr]) -> Iterator[tuple[str, str | No
 def _percent(text: str, args: Sequence[ast.expr]) -> _Parts:
     parts: _Parts = []
     at = 0
-    for number, found in enumerate(_PERCENT.finditer(text)):
-        name = found.group(1) or (_name(args[number]) if number < len(args) else _UNNAMED)
+    following = iter(args)
+    for found in _PERCENT.finditer(text):
+        if found.group() == "%%":
+            continue
+        value = None if found.group(1) else next(following, None)
+        name = found.group(1) or (_UNNAMED if value is None else _name(value))
         parts.append((text[at : found.start()].replace("%%", "%"), name))
         at = found.end()
     return [*parts, (text[at:].replace("%%", "%"), None)]

@@ -1,0 +1,411 @@
+"""What compares and explains: why, diff, errors, similar, patterns, overdue, learnings, against known truths."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made_history import LEARNING, NOW_US, ORDER, RESOLVED_BY, Truth, history_store
+from query_build import NOON_US, Story, append, filled
+from query_process import ask
+
+from logagent.errors import BadQuery, NotFound
+from logagent.formats.record import LearningEvent, Resolution
+from logagent.formats.times import SECOND_US
+from logagent.query.bookmarks import read_since
+from logagent.query.call_templates import log_calls
+from logagent.query.difference import diff
+from logagent.query.earned import are_alike, earned_confidence, earned_learnings
+from logagent.query.errors import ErrorQuestion, errors
+from logagent.query.expectations import overdue
+from logagent.query.item import Window
+from logagent.query.patterns import PatternQuestion, patterns
+from logagent.query.render.compact import compact
+from logagent.query.similar import similar
+from logagent.query.template import Template, mask_template
+from logagent.query.why import MAX_TOKENS, why
+from logagent.store import open_reader
+from logagent.store.protocol import Reader
+
+TOKENS = 2.4
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Reader, Truth, str]]:
+    url, truth = history_store(tmp_path_factory.mktemp("history"))
+    reader = open_reader(url)
+    yield reader, truth, url
+    reader.close()
+
+
+def read(directory: Path, story: Story) -> Reader:
+    return open_reader(filled(directory, story.records))
+
+
+CALLS = {
+    'log.info("loaded {} of {total}", len(rows), total=t)': "loaded {rows} of {total}",
+    'log.info(f"page {page.number} from {url!r} in {took:.1f}s")': "page {number} from {url} in {took}s",
+    'log.warning("%s is %d%% full", disk, share)': "{disk} is {share}% full",
+    'log.error("gone: " + str(name))': "gone: {name}",
+    'log.log("INFO", "user {}", users["ann"])': "user {ann}",
+    'log.opt(lazy=True).debug("plain {} braces")': "plain {} braces",
+    'log.info("{}-{}".format(a, b))': "{a}-{b}",
+}
+
+
+@pytest.mark.parametrize(("source", "template"), CALLS.items())
+def test_the_template_is_what_the_author_wrote(source: str, template: str) -> None:
+    """With the names that stand in the call."""
+    assert [call.template.text for call in log_calls(source)] == [template]
+
+
+@pytest.mark.parametrize(
+    "source", ["log.info(message)", "print('x {}', 1)", "log.info()", "def (", "\0", "x.info(1 + 2)"]
+)
+def test_a_call_whose_message_stands_elsewhere_has_no_template(source: str) -> None:
+    """Nor has what is no Python."""
+    assert log_calls(source) == []
+
+
+@given(st.lists(st.sampled_from(["a", "b ", "", "ab", " x"]), min_size=1, max_size=5), st.data())
+def test_a_message_made_from_a_template_fits_it_or_is_told_apart(constants: list[str], data: st.DataObject) -> None:
+    """Values of digits never look like the words between them, so they come back as they were."""
+    template = Template(tuple(constants), ("v",) * (len(constants) - 1))
+    count = len(constants) - 1
+    values = data.draw(st.lists(st.from_regex(r"[0-9]{1,4}", fullmatch=True), min_size=count, max_size=count))
+    message = constants[0] + "".join(value + constant for value, constant in zip(values, constants[1:], strict=True))
+    found = template.values_in(message)
+    if all(constants[1:-1]):
+        assert found == tuple(values)
+
+
+@given(st.text(max_size=60))
+def test_a_masked_message_fits_its_own_template(message: str) -> None:
+    """So that the next one like it is counted with it."""
+    template, values = mask_template(message)
+    assert "".join(part + value for part, value in zip(template.constants, (*values, ""), strict=True)) == message
+
+
+def test_a_changed_source_is_not_believed(tmp_path: Path) -> None:
+    """The message at that line was not made from what stands there now: masks."""
+    source = tmp_path / "etl.py"
+    source.write_text('log.info(f"wrote {rows} rows")\n')
+    story = Story()
+    where = {"file_path": str(source), "line_number": 1, "function_name": "load"}
+    story.log("wrote 7 rows", **where)
+    story.log("loaded 7 rows", **where)
+    reader = read(tmp_path, story)
+    assert {each.text for each in patterns(reader, PatternQuestion(run="etl_1"))} == {
+        "wrote {rows} rows",
+        "loaded {n} rows",
+    }
+    reader.close()
+
+
+def test_why_is_the_evidence_pack(history: tuple[Reader, Truth, str]) -> None:
+    """Everything that is known of the failure, under 800 tokens, and the base it compares with."""
+    reader, truth, _ = history
+    page = why(reader, "@last-failed", NOW_US)
+    item = page[0]
+    assert (item.run.execution_id, item.base.execution_id) == (truth.failed, truth.base)
+    error = item.errors[0]
+    assert error.is_new and error.earlier_runs == 36 and error.elsewhere[0].script_name == "export"
+    assert [frame.function for frame in error.frames] == ["main", "flush", "write_batch"]
+    new = {each.text: each["count"] for each in item.diff.new}
+    assert new["Pool: {idle} idle, {used} in use, {waiting} waiting"] == 37
+    assert item.diff.changed.metadata[1]["workers"] == 32
+    assert item.learnings[0].learning == LEARNING and item.learnings[0].applied == 3
+    text = compact(page, MAX_TOKENS)
+    assert len(text) / TOKENS < 800 and "complete" in text
+
+
+def test_why_fits_any_budget_and_says_what_it_left_out(history: tuple[Reader, Truth, str]) -> None:
+    """Degraded, never cut in silence."""
+    text = compact(why(history[0]), 200)
+    assert len(text) / TOKENS <= 200 and "left out" in text
+
+
+def test_why_of_a_run_that_nobody_logged_an_error_of_takes_its_end(tmp_path: Path) -> None:
+    """And without a good run before it has no base, and says so."""
+    story = Story()
+    story.start("r")
+    story.end("r", "failed", error="ValueError: no input")
+    reader = read(tmp_path, story)
+    item = why(reader)[0]
+    assert item.errors[0].message == "ValueError: no input" and item.base is None
+    assert "base none" in compact(why(reader))
+    reader.close()
+
+
+def test_the_base_has_the_same_arguments_where_there_is_such_a_run(tmp_path: Path) -> None:
+    """Else it is the last good run, and the answer says which."""
+    story = Story()
+    for run, argv in (("same", ("e.py", "a")), ("other", ("e.py", "b"))):
+        story.start(run, argv=argv)
+        story.end(run)
+    story.start("bad", argv=("e.py", "a"))
+    story.end("bad", "failed", error="E: x")
+    story.start("odd", argv=("e.py", "c"))
+    story.end("odd", "failed", error="E: x")
+    reader = read(tmp_path, story)
+    assert [(why(reader, run)[0].base.execution_id, why(reader, run)[0].same_arguments) for run in ("bad", "odd")] == [
+        ("same", True),
+        ("other", False),
+    ]
+    first = why(reader, "odd")[0].first_bad_run
+    assert (first.execution_id, first.runs, first.same_error) == ("bad", 2, True)
+    reader.close()
+
+
+def test_diff_shows_differences_only_and_drift(history: tuple[Reader, Truth, str]) -> None:
+    """The slow step's number; counts that stayed are not told of."""
+    reader, truth, _ = history
+    item = diff(reader, truth.slow)[0]
+    (drift,) = item.drift
+    assert drift.field == "took" and drift.run / drift.base > 3.5
+    assert not [each for each in (*item.new, *item.missing, *item.moved) if "Fetched" in each.text]
+
+
+def test_a_run_is_no_other_than_itself(history: tuple[Reader, Truth, str]) -> None:
+    """Nothing is new, missing, moved or drifted."""
+    reader, truth, _ = history
+    item = diff(reader, truth.failed, truth.failed)[0]
+    assert (item.new, item.missing, item.moved, item.drift, item.first_divergence) == ((), (), (), (), None)
+    assert dict(item.changed) == {}
+
+
+def test_diff_without_a_good_run_names_what_is_missing(tmp_path: Path) -> None:
+    """There is nothing to compare with."""
+    story = Story()
+    story.start("r")
+    reader = read(tmp_path, story)
+    with pytest.raises(NotFound, match="name a base"):
+        diff(reader, "r")
+    reader.close()
+
+
+def test_large_runs_are_counted_by_call_site(tmp_path: Path) -> None:
+    """And the answer says so."""
+    story = Story()
+    for run, count in (("a", 3), ("b", 5_100)):
+        story.start(run)
+        for number in range(count):
+            story.log(f"row {number}", run=run, file_path="/e.py", line_number=3, function_name="load")
+        story.end(run)
+    reader = read(tmp_path, story)
+    item = diff(reader, "b", "a")[0]
+    assert not item.exact and [(each.base_count, each["count"]) for each in item.moved] == [(3, 5_100)]
+    reader.close()
+
+
+def test_only_what_is_new_is_called_new(history: tuple[Reader, Truth, str]) -> None:
+    """The noise that every script has, and what was seen weeks ago, are not."""
+    reader, _, _ = history
+    found = errors(reader, ErrorQuestion(only_new=True))
+    assert [(each.type, [s.script_name for s in each.scripts]) for each in found] == [("ConnectionError", ["etl"])]
+    status = {each.type: each.status for each in errors(reader)}
+    assert (status["ConnectionError"], status["KeyError"]) == ("new", "resolved") and status["TimeoutError"] != "new"
+
+
+def boom(kind: str = "KeyError") -> dict[str, Any]:
+    return {"type": kind, "value": "x", "traceback": "", "frames": [{"file": "/a/b.py", "line": 1, "function": "f"}]}
+
+
+def test_new_is_what_the_script_had_in_no_run_up_to_its_last_good_one(tmp_path: Path) -> None:
+    """An error of a good run is known; of a later run, also one that passes, it is new; since_run moves the line."""
+    story = Story()
+    for run, kind, status in (("a", "Old", "success"), ("b", "Middle", "failed"), ("c", "Late", "success")):
+        story.start(run)
+        story.log("boom", "ERROR", run=run, exception=boom(kind))
+        story.end(run, status)
+    reader = read(tmp_path, story)
+
+    def new(**asked: Any) -> list[str | None]:
+        return sorted(each.type for each in errors(reader, ErrorQuestion(**asked)))
+
+    assert new(only_new=True) == ["Late", "Middle"]
+    assert new(since_run="b") == ["Late"]
+    assert new(since_run="@last-good") == []
+    assert new() == ["Late", "Middle", "Old"]
+    reader.close()
+
+
+def test_the_gate_trips_only_on_what_is_new(history: tuple[Reader, Truth, str]) -> None:
+    """Exit 1 with one, 0 without."""
+    url = history[2]
+    assert ask("--store", url, "errors", "--fail-if-new").code == 1
+    assert ask("--store", url, "errors", "--fail-if-new", "--script", "report").code == 0
+    assert ask("--store", url, "errors", "--since-run", "@last", "--fail-if-new").code == 0
+
+
+def test_errors_of_a_file_are_those_it_has_a_part_in(history: tuple[Reader, Truth, str]) -> None:
+    """A frame of it, or the call."""
+    reader, _, _ = history
+    assert {each.type for each in errors(reader, ErrorQuestion(file="sources/db.py"))} == {"ConnectionError"}
+    assert {each.type for each in errors(reader, ErrorQuestion(file="metrics.py"))} == {"TimeoutError"}
+    assert len(errors(reader, ErrorQuestion(file="b.py"))) == 0
+
+
+def test_an_error_reopens_by_itself_when_it_comes_back(tmp_path: Path) -> None:
+    """Resolved, until its next event."""
+    story = Story()
+    story.start("a")
+    story.log("boom", "ERROR", run="a", exception=boom())
+    url = filled(tmp_path, story.records)
+    reader = open_reader(url)
+    fingerprint = errors(reader)[0].fingerprint
+    done = Story(start_us=NOON_US + 100 * SECOND_US)
+    done.add(Resolution("", fingerprint, "resolve", by="a fix"))
+    append(url, done.records)
+    assert (errors(reader)[0].status, errors(reader)[0].resolved_by) == ("resolved", "a fix")
+    assert similar(reader, fingerprint)[0].held == "it held until now"
+    back = Story(start_us=NOON_US + 200 * SECOND_US)
+    back.log("boom", "ERROR", run="b", exception=boom())
+    append(url, back.records)
+    assert errors(reader)[0].status == "regressed"
+    assert similar(reader, fingerprint[:8])[0].held == "it came back since"
+    reader.close()
+
+
+def test_resolving_writes_a_line_only_where_a_daemon_reads(history: tuple[Reader, Truth, str], tmp_path: Path) -> None:
+    """Else it would be lost without a word."""
+    reader, _, url = history
+    fingerprint = errors(reader)[0].fingerprint
+    ended = ask("--store", url, "--state-dir", str(tmp_path), "resolve", fingerprint[:8], "--by", "a fix")
+    assert ended.code == 2 and "no daemon has reported" in ended.err
+    assert not list(tmp_path.rglob("*.jsonl"))
+
+
+def test_similar_tells_what_fixed_it(history: tuple[Reader, Truth, str]) -> None:
+    """By text, by event, by fingerprint: the same error first."""
+    reader, _, _ = history
+    by_text = similar(reader, "KeyError 'total'")
+    assert by_text[0].what == "error" and by_text[0].resolved_by == RESOLVED_BY
+    for name in (by_text[0].id, by_text[0].fingerprint, by_text[0].fingerprint[:8]):
+        assert similar(reader, name)[0].fingerprint == by_text[0].fingerprint
+    with pytest.raises(BadQuery):
+        similar(reader, "  ")
+    assert len(similar(reader, "zzz nothing like it")) == 0
+
+
+def test_patterns_are_counted_rare_and_new(history: tuple[Reader, Truth, str]) -> None:
+    """Rare ones the rarest first; new ones are those nothing before has."""
+    reader, truth, _ = history
+    of_run = {each.text: each["count"] for each in patterns(reader, PatternQuestion(run="@last-good:etl"))}
+    assert of_run["Fetched page {i} ({n} rows) from {url}"] == 12
+    rare = patterns(reader, PatternQuestion(rare=True))
+    assert all(each["count"] <= 3 for each in rare) and "Note from upstream: {note}" in {each.text for each in rare}
+    new = patterns(reader, PatternQuestion(new_since_us=truth.error_us - 300 * SECOND_US))
+    assert {each.text for each in new} >= {"Pool: {idle} idle, {used} in use, {waiting} waiting"}
+    assert "Fetched page {i} ({n} rows) from {url}" not in {each.text for each in new}
+
+
+def test_what_usually_came_by_now_and_has_not_is_late(history: tuple[Reader, Truth, str]) -> None:
+    """Of the run that hangs; a running run within its time is not overdue."""
+    reader, truth, _ = history
+    (hanging,) = overdue(reader, now_us=NOW_US)
+    assert hanging.is_overdue and hanging.run == truth.hanging
+    assert [(each.text, each.runs, each.of) for each in hanging.late][0] == ("Committed {n} rows", 12, 12)
+    started_us = NOW_US - 2400 * SECOND_US
+    (early,) = [each for each in overdue(reader, now_us=started_us + 30 * SECOND_US) if each.what == "running"]
+    assert not early.is_overdue
+
+
+def test_a_script_that_ran_regularly_and_no_more_is_silent(tmp_path: Path) -> None:
+    """Longer than twice its usual gap."""
+    story = Story()
+    for day in range(6):
+        story.add(story.start(f"r{day}").line, NOON_US + day * 3600 * SECOND_US)
+        story.end(f"r{day}")
+    reader = read(tmp_path, story)
+    last_us = NOON_US + 5 * 3600 * SECOND_US
+    assert len(overdue(reader, now_us=last_us + 3600 * SECOND_US)) == 0
+    (silent,) = overdue(reader, now_us=last_us + 3 * 3600 * SECOND_US)
+    assert (silent.what, silent.is_overdue) == ("silent", True)
+    reader.close()
+
+
+def test_a_learning_earns_its_confidence_by_the_runs_that_follow(tmp_path: Path) -> None:
+    """Each time it was applied, the next run of the script that ended is the outcome."""
+    story = Story()
+    story.start("a")
+    learning_id = "lrn_" + "5f21c0" + "0" * 26
+    story.learn("keep workers below 16", "a", script_name="etl", confidence=0.5)
+    for run, status in (("b", "success"), ("c", "success"), ("d", "failed")):
+        story.add(LearningEvent("", learning_id, "confirm", execution_id="a"))
+        story.start(run)
+        story.end(run, status)
+    story.add(LearningEvent("", learning_id, "confirm", execution_id="a"))
+    reader = read(tmp_path, story)
+    (found,) = earned_learnings(reader)
+    assert (found.applied, found.passed) == (4, 2)
+    assert found.confidence == earned_confidence(0.5, applied=3, passed=2) == 0.6
+    reader.close()
+
+
+@given(st.floats(0, 1), st.integers(0, 50), st.integers(0, 50), st.integers(0, 50))
+def test_confidence_stays_between_nothing_and_certainty(stated: float, passed: int, failed: int, refuted: int) -> None:
+    """And grows with what passes, falls with what fails."""
+    confidence = earned_confidence(stated, passed + failed, passed, refuted)
+    assert 0 <= confidence <= 1
+    assert earned_confidence(stated, passed + failed + 1, passed + 1, refuted) >= confidence
+    assert earned_confidence(stated, passed + failed + 1, passed, refuted) <= confidence
+
+
+def test_near_duplicates_merge_but_opposites_do_not(tmp_path: Path) -> None:
+    """Numbers and negations decide."""
+    assert are_alike("Keep workers below 16", "keep the workers below 16!")
+    assert not are_alike("retry on timeouts", "never retry on timeouts")
+    story = Story()
+    for number, text in enumerate(("Keep workers below 16", "keep workers below 16.", "keep workers below 24")):
+        story.learn(text, learning_id=f"lrn_{number}{'a' * 31}", script_name="etl")
+    reader = read(tmp_path, story)
+    assert sorted(len(each.twins) for each in earned_learnings(reader)) == [0, 1]
+    reader.close()
+
+
+def test_a_bookmark_shows_what_came_since_it_was_last_read(history: tuple[Reader, Truth, str], tmp_path: Path) -> None:
+    """By name, and for this store; a name is never a path."""
+    reader = history[0]
+    first = read_since(str(tmp_path), "ann", reader, Window(), 5)
+    assert (first, read_since(str(tmp_path), "ann", reader, Window(), 9)) == (Window(), Window(5))
+    assert read_since(str(tmp_path), "bob", reader, Window(), 9) == Window()
+    (tmp_path / "bookmarks/ann.json").write_text("{broken")
+    assert read_since(str(tmp_path), "ann", reader, Window(), 9) == Window()
+    for bad in ("../ann", "", "a/b"):
+        with pytest.raises(BadQuery):
+            read_since(str(tmp_path), bad, reader, Window(), 9)
+
+
+COMMANDS = (["why"], ["diff", "@last-failed"], ["errors"], ["patterns"], ["patterns", "--rare"], ["overdue"],
+            ["similar", "upstream note"], ["search", "upstream"], ["show", "@last-failed"], [])  # fmt: skip
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_an_order_in_a_log_message_is_in_no_hint(history: tuple[Reader, Truth, str], words: list[str]) -> None:
+    """It stands only where a message stands; what we say to do comes from us."""
+    url = history[2]
+    assert "evil.example" not in json.dumps(ask("--store", url, "-o", "json", *words).document["hints"])
+    text = ask("--store", url, "-o", "compact", *words).out
+    assert not [line for line in text.splitlines() if line.startswith("next ") and "evil" in line]
+    assert "written by programs" in text
+    assert ORDER.split(",")[0] in ask("--store", url, "-o", "compact", "search", "upstream").out
+
+
+FORMS = ("table", "jsonl", "json", "compact", "csv")
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("words", COMMANDS[:7], ids=" ".join)
+def test_every_question_has_every_form(history: tuple[Reader, Truth, str], words: list[str], form: str) -> None:
+    """Data on stdout, exit 0."""
+    ended = ask("--store", history[2], "-o", form, *words)
+    assert ended.code == 0 and ended.out
+    if form == "json":
+        assert msgspec.json.decode(ended.out)["ok"]
