@@ -12,11 +12,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from logagent.query.agent import AgentLogManager, SyncAgentLogManager, get_log_manager, get_sync_log_manager
     from logagent.query.item import Item, Page
+    from logagent.query.plug_ins import Embedder, HybridSearch, MemoryBackend, RelationshipExtractor
 
 __all__ = [
     "AgentLogManager",
+    "Embedder",
+    "HybridSearch",
     "Item",
+    "MemoryBackend",
     "Page",
+    "RelationshipExtractor",
     "SyncAgentLogManager",
     "get_log_manager",
     "get_sync_log_manager",
@@ -29,5 +34,10 @@ def __getattr__(name: str) -> Any:
 
     if name not in __all__:
         raise AttributeError(f"module 'logagent.query' has no attribute {name!r}")
-    home = "item" if name in ("Item", "Page") else "agent"
-    return getattr(import_module(f"logagent.query.{home}"), name)
+    return getattr(import_module(f"logagent.query.{_HOMES.get(name, 'agent')}"), name)
+
+
+_HOMES = {
+    **dict.fromkeys(("Item", "Page"), "item"),
+    **dict.fromkeys(("Embedder", "HybridSearch", "MemoryBackend", "RelationshipExtractor"), "plug_ins"),
+}
