@@ -36,7 +36,6 @@ FOLD_QUIET_S: Final = 5.0
 """A record of several lines of text is over after this much quiet."""
 
 CHECKPOINT_EVERY_S: Final = 1.0
-_FOLDED: Final = int(Flag.FOLDED)  # a plain int: an enum's `&` costs more than all else in the loop that uses it
 
 
 class ShipperLimits(msgspec.Struct, frozen=True):
@@ -530,7 +529,7 @@ class Shipper:
 
 
 def _folds(parsed: Parsed, block: Block) -> bool:
-    return parsed.consumed < len(block.data) or any(record.flags & _FOLDED for record in parsed.records)
+    return parsed.consumed < len(block.data) or parsed.folded > 0
 
 
 def _sum(a: Receipt, b: Receipt) -> Receipt:

@@ -62,7 +62,7 @@ class Assembly:
         self._prefix = hash_prefix(context.origin.fingerprint)
         self._records: list[Record] = []
         self._rejects: list[Reject] = []
-        self._blank_lines = self._nul_bytes = self._redacted = 0
+        self._blank_lines = self._nul_bytes = self._redacted = self._folded = 0
         self._open: _Open | None = None
 
     def take_line(self, raw: bytes, at: int, flags: int = 0) -> None:
@@ -108,6 +108,7 @@ class Assembly:
         reading = held.reading
         if len(held.texts) > 1:
             reading.flags |= Flag.FOLDED
+            self._folded += 1
         if isinstance(reading.line, LogLine):
             reading.line = _with_text(reading.line, "\n".join(held.texts))
         self._emit(held.place, reading, held.end - held.place.offset, held.continuation_of)
@@ -122,6 +123,7 @@ class Assembly:
             nul_bytes=self._nul_bytes,
             redacted=self._redacted,
             state=self._state,
+            folded=self._folded,
         )
 
     def _take_blank(self, raw: bytes) -> None:

@@ -67,6 +67,8 @@ class Parsed(msgspec.Struct):
     nul_bytes: int
     redacted: int
     state: ParserState
+    folded: int = 0
+    """How many of the records are of several lines."""
 
 
 def script_name_of(path: str) -> str:

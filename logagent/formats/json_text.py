@@ -44,14 +44,19 @@ def numbers_fit(content: bytes) -> bool:
 
     Only what may be an exponent, and very long numbers, are worth a proper look; those are found by plain search.
     """
-    digits = content.translate(_ZEROES)
-    if b"0e" not in digits and (len(digits) < _MAX_INT_DIGITS or _LONG_NUMBER not in digits):
+    if no_large_exponent(content):
         return True
     try:
         orjson.loads(content)
     except orjson.JSONDecodeError:
         return False
     return True
+
+
+def no_large_exponent(content: bytes) -> bool:
+    """True if nothing in `content`, of any number of lines, even looks like such a number."""
+    digits = content.translate(_ZEROES)
+    return b"0e" not in digits and (len(digits) < _MAX_INT_DIGITS or _LONG_NUMBER not in digits)
 
 
 def parse_object(content: bytes) -> JsonObject | None:

@@ -6,6 +6,7 @@ process and thread names, module and logger name are not in our lines either.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import tzinfo
 from typing import Final
 
@@ -68,6 +69,19 @@ def is_serialized(fields: JsonObject) -> bool:
     """True for an object that has loguru's two parts, in whatever state."""
     record = fields.get("record")
     return isinstance(record, dict) and "text" in fields and "time" in record and "message" in record
+
+
+def read_good_run(script_name: str, contents: Sequence[bytes]) -> tuple[list[LogLine], list[int]]:
+    """The lines in perfect order that raw lines begin with, and their own times; the next goes the long way."""
+    lines: list[LogLine] = []
+    times: list[int] = []
+    for content in contents:
+        good = read_good(script_name, content)
+        if good is None:
+            break
+        lines.append(good[0])
+        times.append(good[1])
+    return lines, times
 
 
 def read_good(script_name: str, raw_line: bytes) -> tuple[LogLine, int] | None:

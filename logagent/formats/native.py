@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import tzinfo
 from typing import Any, Final
 
 import msgspec
 
-from logagent.formats.json_text import MAX_DEPTH, JsonObject, encode, is_too_deep, numbers_fit, raw
+from logagent.formats.json_text import MAX_DEPTH, JsonObject, encode, is_too_deep, no_large_exponent, numbers_fit, raw
 from logagent.formats.reading import BAD_RECORD, NATIVE, Reading, Refusal
 from logagent.formats.record import EMPTY_OBJECT, LINE_TYPES, Line, LogLine, RunEnd
 from logagent.formats.times import utc_text
-from logagent.formats.timestamps import canonical_us, text_us
+from logagent.formats.timestamps import canonical_run_us, canonical_us, text_us
 
 DECODER: Final[msgspec.json.Decoder[Line]] = msgspec.json.Decoder(Line)
 DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -39,27 +40,46 @@ class _RunEndWithObjects(RunEnd, frozen=True, gc=False, tag="run_end", forbid_un
 _OBJECTS_DECODER: Final = msgspec.json.Decoder(_LogLineWithObjects | _RunEndWithObjects)
 
 
-def read_good(content: bytes) -> tuple[LogLine, int] | None:
-    """A raw log line in perfect order and its own time; None for any other, which has to go the long way.
+def read_good_run(contents: Sequence[bytes]) -> tuple[list[LogLine], list[int]]:
+    """The log lines in perfect order that raw lines begin with, and their own times; the next goes the long way.
 
-    As fast as can be: nearly all lines come through here.
+    As fast as can be, since nearly all lines come through here: what is looked at in C for all of them at once costs
+    a third of the same for each (measured).
     """
-    line: Line | None
-    try:
-        line = _DECODE(content)
-    except DECODE_ERRORS:
-        line = _decoded_with_objects(content)
-    if type(line) is not LogLine:
-        return None
-    own_us = canonical_us(line.timestamp)
-    if line.exception is not None or line.embeddings is not None:
-        return (line, own_us) if own_us and is_sound(line, content) and not is_too_deep(content) else None
-    extra = bytes(line.extra_data)
-    if extra[:1] != b"{" or not numbers_fit(extra) or (len(extra) >= 2 * MAX_DEPTH and is_too_deep(content)):
-        return None
-    if own_us and 0 <= (line.pid or 0) | (line.line_number or 0) | line.level_no | line.v < INT64_LIMIT:
-        return line, own_us
-    return None
+    lines: list[LogLine] = []
+    add, decode = lines.append, _DECODE
+    for content in contents:
+        line: Line | None
+        try:
+            line = decode(content)
+        except DECODE_ERRORS:
+            line = _good_with_objects(content)
+        if type(line) is not LogLine:
+            break
+        add(line)
+    times = canonical_run_us([line.timestamp for line in lines])
+    count = min(len(times), _good_objects([line.extra_data for line in lines], contents))
+    return lines[:count], times[:count]
+
+
+def _good_with_objects(content: bytes) -> Line | None:
+    line = _decoded_with_objects(content)
+    return line if line is not None and is_sound(line, content) and not is_too_deep(content) else None
+
+
+def _good_objects(objects: list[msgspec.Raw], contents: Sequence[bytes]) -> int:
+    """How many of `objects` are JSON objects that everybody can read, up to the first that is not."""
+    together = b"\n".join([b"", *objects])  # a raw line holds no LF
+    each = together.split(b"\n")[1:]
+    are_objects = together.count(b"\n{") == len(each) and no_large_exponent(together)
+    if are_objects and max(map(len, each), default=0) < 2 * MAX_DEPTH:
+        return len(objects)
+    for index, content in enumerate(each):
+        if content[:1] != b"{" or not numbers_fit(content):
+            return index
+        if len(content) >= 2 * MAX_DEPTH and is_too_deep(contents[index]):
+            return index
+    return len(objects)
 
 
 def read(content: bytes) -> Reading | None:

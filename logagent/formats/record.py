@@ -9,7 +9,7 @@ on the way from disk to store.
 from __future__ import annotations
 
 from enum import IntEnum, IntFlag
-from typing import Final, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
@@ -21,21 +21,25 @@ UNKNOWN_EXECUTION: Final = "unknown"
 """The execution id of a line that was given none; it makes no run."""
 
 
+Int64: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""What any store can hold; looked at by the decoder, which costs nothing."""
+
+
 class LogLine(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag="log", forbid_unknown_fields=True):
     """One log call. `exception` is the raw object `{type, value, traceback, frames}`; None if there is none."""
 
     timestamp: str
-    v: int = 1
+    v: Int64 = 1
     execution_id: str = UNKNOWN_EXECUTION
     script_name: str = ""
-    pid: int | None = None
+    pid: Int64 | None = None
     hostname: str | None = None
     level: str = "INFO"
-    level_no: int = 20
+    level_no: Int64 = 20
     message: str = ""
     function_name: str | None = None
     file_path: str | None = None
-    line_number: int | None = None
+    line_number: Int64 | None = None
     extra_data: msgspec.Raw = EMPTY_OBJECT
     tags: tuple[str, ...] = ()
     exception: msgspec.Raw | None = None

@@ -8,6 +8,7 @@ a repeat either cannot fail after it began, or is bounded.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from functools import lru_cache
 from itertools import chain
@@ -23,36 +24,53 @@ from logagent.formats.record import Line, LogLine
 class Literals:
     """Plain strings to look for before any pattern is tried: `in` costs a third of one alternation (measured).
 
-    One without capitals counts in any case of the text, one with capitals as it is. Each is looked for only where its
-    rarest character is, as a single character is found thirty times faster.
+    One without capitals counts in any case of the text, one with capitals as it is. Those that share three letters
+    are looked for only where these are, and any only where its rarest character is, as a single character is found
+    thirty times faster.
     """
 
     def __init__(self, literals: Iterable[str]) -> None:
         distinct = sorted(set(literals))
-        self._any_case: Final = _gated(literal for literal in distinct if literal == literal.lower())
-        self._exact: Final = _gated(literal for literal in distinct if literal != literal.lower())
+        self._any_case: Final = _gated([literal for literal in distinct if literal == literal.lower()])
+        self._exact: Final = _gated([literal for literal in distinct if literal != literal.lower()])
 
     def present_in(self, text: str) -> list[str]:
         """Those that `text` has."""
         return _present(self._any_case, text.lower()) + (_present(self._exact, text) if self._exact else [])
 
 
-_RARE_FIRST: Final = "@\\JKZQXGVWYBUFHPLzxqjkvw_-"
+_RARE_FIRST: Final = "@\\-JKZQXGVWYBUFHPLzxqj_kvw"
 """Characters by how seldom log texts have them."""
 
-_Gates: TypeAlias = list[tuple[str, list[str]]]
+_Gates: TypeAlias = list[tuple[str, str, list[str]]]
+"""Literals, after a part that all of them have and the rarest character of that."""
 
 
-def _gated(literals: Iterable[str]) -> _Gates:
+def _gated(literals: list[str]) -> _Gates:
+    shared = Counter(part for literal in literals for part in set(_threes(literal)))
     gates: dict[str, list[str]] = {}
     for literal in literals:
-        gate = next((character for character in _RARE_FIRST if character in literal), literal[:1])
-        gates.setdefault(gate, []).append(literal)
-    return list(gates.items())
+        part = max(_threes(literal), key=lambda part: shared[part], default="")
+        gates.setdefault(part if shared[part] > 1 else literal, []).append(literal)
+    return [(_rarest(part), part, members) for part, members in gates.items()]
+
+
+def _threes(literal: str) -> list[str]:
+    return [literal[at : at + 3] for at in range(len(literal) - 2)]
+
+
+def _rarest(text: str) -> str:
+    return next((character for character in _RARE_FIRST if character in text), text[:1])
 
 
 def _present(gates: _Gates, text: str) -> list[str]:
-    return [literal for gate, literals in gates if gate in text for literal in literals if literal in text]
+    return [
+        literal
+        for rarest, part, literals in gates
+        if rarest in text and part in text
+        for literal in literals
+        if literal in text
+    ]
 
 
 class Pattern(msgspec.Struct, frozen=True):

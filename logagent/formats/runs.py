@@ -23,18 +23,17 @@ from logagent.formats.record import Flag, LogLine, Record, TimeSource
 from logagent.formats.redaction import Literals, Redaction, searchable, searchable_run
 from logagent.formats.times import DAY_US
 
-GoodLine: TypeAlias = tuple[LogLine, int]
-GoodReader: TypeAlias = Callable[[bytes], GoodLine | None]
-"""A raw line to its struct and own time, None for one that is not good."""
+GoodReader: TypeAlias = Callable[[Sequence[bytes]], tuple[list[LogLine], list[int]]]
+"""Raw lines to the structs and own times of those before the first that is not good."""
 
 
 def reader_for(parser: str, script_name: str) -> tuple[str, GoodReader] | None:
     """The format to try first, by the parser remembered for the file, and its reader; None if it has no fast way."""
     match parser:
         case "" | "native":
-            return NATIVE, native.read_good
+            return NATIVE, native.read_good_run
         case "loguru":
-            return LOGURU, partial(loguru.read_good, script_name)
+            return LOGURU, partial(loguru.read_good_run, script_name)
         case _:
             return None
 
@@ -53,13 +52,11 @@ def read_run(
     origin, latest = context.origin, now_us + DAY_US
     longest, script_name = context.max_line_bytes, context.script_name
     own, suspect, cut = TimeSource.OWN.value, Flag.TIME_SUSPECT.value, Flag.CUT.value
-    for index in range(start, len(lines)):
-        raw = lines[index]
-        good = reader(raw)
+    contents = lines[start:]
+    for raw, line, own_us in zip(contents, *reader(contents), strict=False):
         length = len(raw)
-        if good is None or length > longest:
+        if length > longest:
             break
-        line, own_us = good
         flags = 0 if own_us <= latest else suspect
         if length > MAX_IDENTITY_BYTES:
             line, is_cut = cut_identity(line)

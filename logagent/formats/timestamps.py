@@ -25,6 +25,9 @@ _ISO: Final = re.compile(
 _ZONE: Final = re.compile(r"([+-])(\d\d):(\d\d)", re.ASCII)
 _DECIMAL: Final = re.compile(r"\d{1,20}(?:\.\d{1,30})?", re.ASCII)
 
+_DIGITS_TO_ZERO: Final = str.maketrans("123456789", "000000000")
+_CANONICAL_SHAPE: Final = "0000-00-00T00:00:00.000000Z\n"
+
 _EPOCH_UNITS: Final[tuple[tuple[int, Decimal], ...]] = (
     (10**11, Decimal(SECOND_US)),  # seconds: 10^11 s lies in the year 5138
     (10**14, Decimal(1000)),  # milliseconds: from 1973
@@ -55,6 +58,28 @@ def canonical_us(text: str) -> int:
         second = utc_second_us(text[:19])
         return within_key(second + int(fraction)) if second else NO_TIME
     return NO_TIME
+
+
+def canonical_run_us(texts: list[str]) -> list[int]:
+    """`canonical_us` of each, up to the first that has none; what they look like is told of all at once."""
+    shape = "\n".join(texts).translate(_DIGITS_TO_ZERO)  # n - 1 LF between n texts: none can stand within one
+    if shape != _CANONICAL_SHAPE * (len(texts) - 1) + _CANONICAL_SHAPE[:-1]:
+        return _canonical_one_by_one(texts)
+    second_us, most = utc_second_us, MAX_TIME_US
+    times = [second_us(text[:19]) + int(text[20:26]) for text in texts]
+    if min(times) < SECOND_US or max(times) >= most:
+        return _canonical_one_by_one(texts)
+    return times
+
+
+def _canonical_one_by_one(texts: list[str]) -> list[int]:
+    times = []
+    for text in texts:
+        us = canonical_us(text)
+        if not us:
+            break
+        times.append(us)
+    return times
 
 
 def zoned_us(text: str) -> int:

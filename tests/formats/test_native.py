@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lines_corpus import CONTEXT, NATIVE, only, parse
 
-from logagent.formats.native import from_fields, read, read_good
+from logagent.formats.native import from_fields, read, read_good_run
 from logagent.formats.reading import Reading, Refusal
 from logagent.formats.record import Flag, LogLine, RunStart, kind_of
 
@@ -118,10 +120,20 @@ def test_any_values_under_our_names_are_a_line_or_refused(fields):
 @pytest.mark.parametrize("line", NATIVE)
 def test_the_fast_way_says_what_the_long_way_says(line):
     """Where both take a line, they agree; the fast way may only take fewer."""
-    fast, long_ = read_good(line), read(line)
-    if fast is not None:
+    (lines, times), long_ = read_good_run([line]), read(line)
+    if lines:
         assert long_ is not None
-        assert (msgspec.json.encode(fast[0]), fast[1]) == (msgspec.json.encode(long_.line), long_.own_us)
+        assert (msgspec.json.encode(lines[0]), times[0]) == (msgspec.json.encode(long_.line), long_.own_us)
+
+
+@given(st.lists(st.sampled_from(NATIVE), max_size=8))
+def test_a_run_ends_at_the_first_line_that_is_not_good_by_itself(contents):
+    """What is looked at for many lines at once comes to the same as line by line."""
+    alone = [read_good_run([content]) for content in contents]
+    good = list(takewhile(lambda found: found[0], alone))
+    lines, times = read_good_run(contents)
+    assert [msgspec.json.encode(line) for line in lines] == [msgspec.json.encode(found[0][0]) for found in good]
+    assert times == [found[1][0] for found in good]
 
 
 def test_a_script_that_is_not_named_is_the_files():
