@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from logagent.query.agent import AgentLogManager, SyncAgentLogManager, get_log_manager, get_sync_log_manager
+    from logagent.query.agent import SyncAgentLogManager, get_sync_log_manager
+    from logagent.query.agent_async import AgentLogManager, get_log_manager
     from logagent.query.item import Item, Page
     from logagent.query.plug_ins import Embedder, HybridSearch, MemoryBackend, RelationshipExtractor
 
@@ -38,6 +39,7 @@ def __getattr__(name: str) -> Any:
 
 
 _HOMES = {
+    **dict.fromkeys(("AgentLogManager", "get_log_manager"), "agent_async"),
     **dict.fromkeys(("Item", "Page"), "item"),
     **dict.fromkeys(("Embedder", "HybridSearch", "MemoryBackend", "RelationshipExtractor"), "plug_ins"),
 }

@@ -1,18 +1,14 @@
 """The agent's one object: every question, and the writing side's own functions, as methods.
 
-`AgentLogManager` is asynchronous and hops to one thread of its own per call; `SyncAgentLogManager` has the same
-methods without. Questions go to the store read-only and log nothing. The store is opened by the first question
+`agent_async.AgentLogManager` has the same methods as coroutines. Questions go to the store read-only and log nothing. The store is opened by the first question
 and, where that failed, tried again by the next.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial, wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from logagent.embedders import configured_embedder
 from logagent.formats import end_run, log_agent_learning, script_execution, start_run
@@ -36,9 +32,6 @@ from logagent.query.plug_ins import Embedder, HybridSearch, MemoryBackend, Relat
 from logagent.query.sources import Place, find_place, open_source
 from logagent.settings import load_settings
 from logagent.store.protocol import Reader
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 class SyncAgentLogManager:
@@ -373,99 +366,9 @@ def _now_us() -> int:
     return time.time_ns() // 1_000
 
 
-def _hop(
-    method: Callable[Concatenate[SyncAgentLogManager, P], R],
-) -> Callable[Concatenate[AgentLogManager, P], Coroutine[Any, Any, R]]:
-    """The method as a coroutine that runs it in the manager's own thread."""
-
-    @wraps(method)
-    async def asked(self: AgentLogManager, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return await self._in_thread(partial(method, self._sync, *args, **kwargs))
-
-    return asked
-
-
-class AgentLogManager:
-    """The asynchronous twin: `await log.search_logs("timeout")`; names, arguments and answers are the same."""
-
-    log_agent_learning = staticmethod(log_agent_learning)
-    script_execution = staticmethod(script_execution)
-    start_run = staticmethod(start_run)
-    end_run = staticmethod(end_run)
-
-    query_logs = _hop(SyncAgentLogManager.query_logs)
-    sql = _hop(SyncAgentLogManager.sql)
-    search_logs = _hop(SyncAgentLogManager.search_logs)
-    search_bm25_logs = _hop(SyncAgentLogManager.search_bm25_logs)
-    hybrid_search = _hop(SyncAgentLogManager.hybrid_search)
-    search = _hop(SyncAgentLogManager.search)
-    get_latest_response = _hop(SyncAgentLogManager.get_latest_response)
-    get_execution_summary = _hop(SyncAgentLogManager.get_execution_summary)
-    find_execution_errors = _hop(SyncAgentLogManager.find_execution_errors)
-    analyze_historical_performance = _hop(SyncAgentLogManager.analyze_historical_performance)
-    recurring_learnings = _hop(SyncAgentLogManager.recurring_learnings)
-    errors_by_function = _hop(SyncAgentLogManager.errors_by_function)
-    count_by_level = _hop(SyncAgentLogManager.count_by_level)
-    active_runs = _hop(SyncAgentLogManager.active_runs)
-    build_execution_graph = _hop(SyncAgentLogManager.build_execution_graph)
-    extract_log_relationships = _hop(SyncAgentLogManager.extract_log_relationships)
-    related = _hop(SyncAgentLogManager.related)
-    create_execution_memory = _hop(SyncAgentLogManager.create_execution_memory)
-    why = _hop(SyncAgentLogManager.why)
-    diff = _hop(SyncAgentLogManager.diff)
-    errors = _hop(SyncAgentLogManager.errors)
-    similar = _hop(SyncAgentLogManager.similar)
-    patterns = _hop(SyncAgentLogManager.patterns)
-    overdue = _hop(SyncAgentLogManager.overdue)
-    resolve = _hop(SyncAgentLogManager.resolve)
-    prune_logs = _hop(SyncAgentLogManager.prune_logs)
-
-    def __init__(
-        self,
-        store: str | None = None,
-        state_dir: str | None = None,
-        *,
-        embedder: Embedder | None = None,
-        extractor: RelationshipExtractor | None = None,
-        memory: MemoryBackend | None = None,
-    ) -> None:
-        """Args: as for SyncAgentLogManager."""
-        self._sync = SyncAgentLogManager(store, state_dir, embedder=embedder, extractor=extractor, memory=memory)
-        self._thread: ThreadPoolExecutor | None = None
-
-    async def __aenter__(self) -> AgentLogManager:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
-    async def _in_thread(self, question: Callable[[], R]) -> R:
-        if self._thread is None:
-            # One thread, since a reader belongs to one at a time.
-            self._thread = ThreadPoolExecutor(1, thread_name_prefix="logagent-query")
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, question)
-        except asyncio.CancelledError:
-            self._sync.interrupt()  # nobody waits for it any more, and the next question needs the thread
-            raise
-
-    async def close(self) -> None:
-        """Let go of the store and of the thread; the next question begins again."""
-        await self._in_thread(self._sync.close)
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            thread.shutdown()
-
-
-_managers: dict[tuple[str | None, str | None], AgentLogManager] = {}
-_sync_managers: dict[tuple[str | None, str | None], SyncAgentLogManager] = {}
-
-
-async def get_log_manager(store: str | None = None, state_dir: str | None = None) -> AgentLogManager:
-    """This process's manager for that store; one that could not reach it is as good as new for the next question."""
-    return _managers.setdefault((store, state_dir), AgentLogManager(store, state_dir))
+_managers: dict[tuple[str | None, str | None], SyncAgentLogManager] = {}
 
 
 def get_sync_log_manager(store: str | None = None, state_dir: str | None = None) -> SyncAgentLogManager:
-    """The synchronous twin of `get_log_manager`."""
-    return _sync_managers.setdefault((store, state_dir), SyncAgentLogManager(store, state_dir))
+    """This process's manager for that store; one that could not reach it is as good as new for the next question."""
+    return _managers.setdefault((store, state_dir), SyncAgentLogManager(store, state_dir))

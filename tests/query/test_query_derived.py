@@ -394,3 +394,18 @@ def test_cancelling_a_call_interrupts_its_query(url: str) -> None:
             return time.monotonic() - began
 
     assert asyncio.run(cancel_and_ask()) < 3
+
+
+def test_cancelling_a_call_stops_no_other(url: str) -> None:
+    """Neither the one whose turn it is, nor the ones behind."""
+    slow = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 3000000) SELECT max(i) AS last FROM n"
+
+    async def cancel_the_waiting() -> tuple[int, int]:
+        async with AgentLogManager(url) as log:
+            first = asyncio.ensure_future(log.sql(slow))
+            second, third = asyncio.ensure_future(log.sql(slow)), asyncio.ensure_future(log.active_runs())
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(second, 0.05)
+            return (await first)[0].last, len(await third)
+
+    assert asyncio.run(cancel_the_waiting()) == (3_000_000, 1)
