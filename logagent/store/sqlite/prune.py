@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import apsw
 
-from logagent.formats.record import LogLine, Record
+from logagent.formats.record import Record
+from logagent.store.expiry import IsExpired, concerned, expiry_test
 from logagent.store.protocol import PruneCriteria, PruneResult
 from logagent.store.sqlite.connection import fetched
 from logagent.store.sqlite.errors import FORGET_CHOSEN
@@ -27,20 +28,11 @@ class PruneLog:
         self._version = 0
         self._criteria: list[PruneCriteria] = []
 
-    def check(self, db: apsw.Connection, records: Sequence[Record]) -> Callable[[Record], bool] | None:
+    def check(self, db: apsw.Connection, records: Sequence[Record]) -> IsExpired | None:
         """A test for records that were pruned, or None where none of these can have been."""
         self._refresh(db)
-        concerned = [c for c in self._criteria if _may_concern(c, records)]
-        if not concerned:
-            return None
-        ends = _stored_ends(db, records)
-
-        def is_expired(record: Record) -> bool:
-            end = record.offset + record.length
-            was_there = end <= ends.get(record.origin.fingerprint, 0)
-            return any(_is_expired(record, was_there, criteria) for criteria in concerned)
-
-        return is_expired
+        log = concerned(self._criteria, records)
+        return expiry_test(log, _stored_ends(db, records)) if log else None
 
     def _refresh(self, db: apsw.Connection) -> None:
         version = db.execute("SELECT coalesce(max(id), 0) FROM prune_log").get
@@ -55,11 +47,6 @@ def _criteria(before_us: int | None, execution_ids: str | None, level_no: int | 
     return PruneCriteria(before_us=before_us, execution_ids=ids, level_no=level_no)
 
 
-def _may_concern(criteria: PruneCriteria, records: Sequence[Record]) -> bool:
-    before_us = criteria.before_us
-    return before_us is None or any(record.ts_us < before_us for record in records)
-
-
 def _stored_ends(db: apsw.Connection, records: Sequence[Record]) -> dict[int, int]:
     fingerprints = {record.origin.fingerprint for record in records}
     rows = db.execute(
@@ -67,24 +54,6 @@ def _stored_ends(db: apsw.Connection, records: Sequence[Record]) -> dict[int, in
         (json.dumps([fingerprint - HASH_BIAS for fingerprint in fingerprints]),),
     )
     return {signed + HASH_BIAS: end for signed, end in rows}
-
-
-def _is_expired(record: Record, was_there: bool, criteria: PruneCriteria) -> bool:
-    """Whether a record that is not stored was pruned by these criteria.
-
-    A record that is read again is ingested anew, so for one whose place in its file has been stored before, only
-    its event time counts. One read for the first time is old, not pruned. Levels alone refuse nothing new.
-    """
-    line = record.line
-    assert isinstance(line, LogLine)
-    if criteria.level_no is not None and line.level_no != criteria.level_no:
-        return False
-    if criteria.execution_ids is not None and line.execution_id not in criteria.execution_ids:
-        return False
-    if criteria.before_us is None:
-        return was_there or criteria.execution_ids is not None
-    newest = record.ts_us if was_there else max(record.ts_us, record.ingested_us)
-    return newest < criteria.before_us
 
 
 def prune_step(db: apsw.Connection, criteria: PruneCriteria, limit: int, *, dry_run: bool) -> PruneResult:
