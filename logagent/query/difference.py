@@ -98,10 +98,10 @@ def _has_moved(base: Counted, run: Counted) -> bool:
 def _drift(base: Counted, run: Counted) -> list[dict[str, Any]]:
     """Fields whose usual number is another by three times, or is 0 where it never was."""
     found = []
-    for index in sorted(base.values.keys() & run.values.keys()):
-        old, new = median(base.values[index]), median(run.values[index])
-        if index < len(run.template.fields) and _drifted(old, new):
-            said = {"field": run.template.fields[index], "base": old, "run": new}
+    for index, field in enumerate(run.template.fields):
+        pair = base.numbers(index), run.numbers(index)
+        if all(pair) and _drifted(*map(median, pair)):
+            said = {"field": field, "base": median(pair[0]), "run": median(pair[1])}
             found.append({"level": run.level, "text": run.template.text, "count": run.count, **said})
     return found
 

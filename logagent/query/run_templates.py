@@ -6,6 +6,7 @@ by samples.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final, TypeAlias
 
@@ -18,12 +19,13 @@ from logagent.store.protocol import Reader
 
 MOST_READ: Final = 5_000
 _MOST_VALUES: Final = 500
+_NUMBER: Final = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?\Z")
 Identity: TypeAlias = tuple[str, str, str]
 """Function, level, text."""
 
 
 class Counted(msgspec.Struct):
-    """One template in one run; `values` holds the numbers seen in each of its fields."""
+    """One template in one run; `values` holds what stood in its fields, of up to 500 events."""
 
     level: str
     function: str | None
@@ -34,12 +36,16 @@ class Counted(msgspec.Struct):
     first_us: int
     last_us: int
     first_key: str
-    values: dict[int, list[float]]
+    values: list[tuple[str, ...]]
 
     @property
     def identity(self) -> Identity:
         """What is the same template in another run."""
         return (self.function or "", self.level, self.template.text)
+
+    def numbers(self, field: int) -> list[float]:
+        """The numbers that stood in a field."""
+        return [float(values[field]) for values in self.values if field < len(values) and _NUMBER.match(values[field])]
 
 
 class RunTemplates(msgspec.Struct, frozen=True):
@@ -81,7 +87,8 @@ class TemplateReader:
                 known = counted[identity] = _counted(line, template)
             known.count += 1
             known.last_us = line.ts_us
-            _note(known, values)
+            if known.count <= _MOST_VALUES:
+                known.values.append(values)
             if not order or order[-1][0] != identity:
                 order.append((identity, line.key))
         return RunTemplates(counted, order, True)
@@ -116,16 +123,5 @@ class TemplateReader:
 
 def _counted(line: RunLine, template: Template) -> Counted:
     return Counted(
-        line.level, line.function, line.file, line.line, template, 0, line.ts_us, line.ts_us, line.key, {}
+        line.level, line.function, line.file, line.line, template, 0, line.ts_us, line.ts_us, line.key, []
     )  # fmt: skip
-
-
-def _note(counted: Counted, values: tuple[str, ...]) -> None:
-    if counted.count > _MOST_VALUES:
-        return
-    for index, value in enumerate(values):
-        try:
-            number = float(value)
-        except ValueError:
-            continue
-        counted.values.setdefault(index, []).append(number)

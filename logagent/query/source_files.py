@@ -31,9 +31,12 @@ class SourceFiles:
         """
         if file is None or line is None:
             return None
-        if file not in self._calls:
-            self._calls[file] = log_calls(_source(file))
-        here = [call for call in self._calls[file] if call.first_line <= line <= call.last_line]
+        calls = self._calls.get(file)
+        if calls is None:
+            calls = self._calls[file] = log_calls(_source(file))
+        if not calls:
+            return None
+        here = [call for call in calls if call.first_line <= line <= call.last_line]
         fitting = [call for call in here if call.template.values_in(message) is not None]
         return min(fitting, key=lambda call: call.last_line - call.first_line).template if fitting else None
 

@@ -7,6 +7,7 @@ is function plus text, not the line, since lines move between versions.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any, Final
 
 import msgspec
@@ -18,13 +19,13 @@ __all__ = ["Group", "Template", "grouped", "mask_template", "masked"]
 _LONGEST_MATCHED: Final = 4_000
 
 
-class Template(msgspec.Struct, frozen=True):
+class Template(msgspec.Struct, frozen=True, dict=True):
     """Constant parts and the names of the fields between them: one more constant than fields."""
 
     constants: tuple[str, ...]
     fields: tuple[str, ...]
 
-    @property
+    @cached_property
     def text(self) -> str:
         """As people read it.
 
