@@ -16,6 +16,8 @@ from logagent.errors import CheckpointCorrupt, CheckpointTooNew
 from logagent.formats.lines import ParserState
 
 CHECKPOINT_VERSION: Final = 1
+NOTHING_STORED: Final = -1
+"""A `stored_end` before any line's end, the empty one at 0 included."""
 
 
 class Cursor(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from logagent.daemon.batch import BatchLimits, OpenBatch
-from logagent.daemon.checkpoint import Checkpoint, Cursor
+from logagent.daemon.checkpoint import NOTHING_STORED, Checkpoint, Cursor
 from logagent.daemon.checkpoint_file import CheckpointFile
 from logagent.daemon.dead_letter import DeadLetters
 from logagent.daemon.descriptors import NO_DESCRIPTOR
@@ -22,7 +22,7 @@ from logagent.daemon.faults import Faults
 from logagent.daemon.file import File
 from logagent.daemon.files import Files
 from logagent.daemon.losses import LossLedger
-from logagent.daemon.stream import Block, Hole, LongLine, Rewritten, Stream
+from logagent.daemon.stream import BLOCK_BYTES, Block, Hole, LongLine, Rewritten, Stream
 from logagent.daemon.surroundings import Clock
 from logagent.daemon.tail import Tail
 from logagent.daemon.tracker import Loss, lost_of
@@ -39,10 +39,19 @@ CHECKPOINT_EVERY_S: Final = 1.0
 
 
 class ShipperLimits(msgspec.Struct, frozen=True):
-    """How much at a time; `quantum_bytes` is one file's share of a turn."""
+    """How much at a time; `quantum_bytes` is the most that one file is given of a turn."""
 
     batch: BatchLimits = BatchLimits()
     quantum_bytes: int = 1024 * 1024
+
+    def share_bytes(self, files: int) -> int:
+        """Of each of so many files, so that a batch has something of all of them.
+
+        Then backlogs that were written side by side go on side by side, and each batch to the store is younger than
+        the one before: a fifth cheaper there (measured). Less half a block, since what is read ends at a line's end.
+        """
+        fair = max(self.batch.max_bytes // max(files, 1), BLOCK_BYTES)
+        return max(min(fair, self.quantum_bytes) - BLOCK_BYTES // 2, 1)
 
 
 class Counts(msgspec.Struct):
@@ -197,14 +206,16 @@ class Shipper:
         has_more = False
         self._is_short_of_descriptors = False
         self.files.descriptors.some_may_be_idle()
-        for file in self.files.busy():
+        busy = self.files.busy()
+        share = self.limits.share_bytes(len(busy))
+        for file in busy:
             if self._batch.is_full(self.limits.batch):
                 return True
-            has_more |= self._read_file(file, is_last=is_last)
+            has_more |= self._read_file(file, share, is_last=is_last)
         self._faults("after_read")
         return has_more
 
-    def _read_file(self, file: File, *, is_last: bool) -> bool:
+    def _read_file(self, file: File, share: int, *, is_last: bool) -> bool:
         """One file's turn; True if it has more to read."""
         now = self._clock.monotonic()
         tail = self.files.opened(file)
@@ -212,7 +223,7 @@ class Shipper:
             self._is_short_of_descriptors |= file.trouble == NO_DESCRIPTOR
             return False
         try:
-            has_more = self._read_quantum(file, tail, now, is_last=is_last)
+            has_more = self._read_quantum(file, tail, now, share, is_last=is_last)
         except OSError as error:
             file.trouble = error.strerror or type(error).__name__
             return False
@@ -231,18 +242,19 @@ class Shipper:
             return False
         return file.stream is None or file.stream.is_exhausted
 
-    def _read_quantum(self, file: File, tail: Tail, now: float, *, is_last: bool) -> bool:
+    def _read_quantum(self, file: File, tail: Tail, now: float, share: int, *, is_last: bool) -> bool:
         is_over = self.files.is_leaving(file) and self.files.is_quiet(file, now)
         stream = self.files.identify(file, is_over=is_over)
         if stream is None:
             return self.files.is_looking_on(file)
         if stream.fingerprint in self.files.cut:
             self.settle()
-            self.files.stored_of_cut(stream, self._store.stored_end(stream.fingerprint) or 0)
+            stored_end = self._store.stored_end(stream.fingerprint)
+            self.files.stored_of_cut(stream, NOTHING_STORED if stored_end is None else stored_end)
         is_final = is_last or now - file.grown_at >= FOLD_QUIET_S or tail.is_finished
         if stream.is_held and is_final:
             stream.look_again()
-        end = stream.read.offset + self.limits.quantum_bytes
+        end = stream.read.offset + share
         while not stream.is_exhausted and stream.read.offset < end:
             piece = stream.next_piece(tail)
             if isinstance(piece, Rewritten):
@@ -275,7 +287,7 @@ class Shipper:
                 self._take_long_line(stream, piece)
             case Hole():
                 self._count_nuls(stream, piece.offset)
-                self._moved(stream, stream.jump(piece, stream.read.parser))
+                self._moved(stream, piece.offset, stream.jump(piece, stream.read.parser))
 
     def _take_block(self, stream: Stream, block: Block, *, is_final: bool) -> None:
         if block.is_unterminated:
@@ -289,7 +301,7 @@ class Shipper:
             self._add(parsed)
             if parsed.nul_bytes:
                 self._count_nuls(stream, block.offset)
-            self._moved(stream, cursor)
+            self._moved(stream, block.offset, cursor)
 
     def _count_nuls(self, stream: Stream, offset: int) -> None:
         """Count a run of NULs, once however many pieces it is read in."""
@@ -332,15 +344,15 @@ class Shipper:
         if line.is_unterminated:
             parsed.records = [msgspec.structs.replace(r, flags=r.flags | Flag.UNTERMINATED) for r in parsed.records]
         self._add(parsed)
-        self._moved(stream, stream.jump(line, parsed.state))
+        self._moved(stream, line.offset, stream.jump(line, parsed.state))
 
     def _add(self, parsed: Parsed) -> None:
         self._batch.add(parsed.records, parsed.rejects, parsed.blank_lines)
         self.counts.redacted += parsed.redacted
         self.counts.skip("blank", parsed.blank_lines)
 
-    def _moved(self, stream: Stream, cursor: Cursor) -> None:
-        self._batch.moved(stream, cursor, self._clock.monotonic())
+    def _moved(self, stream: Stream, start: int, cursor: Cursor) -> None:
+        self._batch.moved(stream, start, cursor, self._clock.monotonic())
 
     # ---- letting go, and what is lost ------------------------------------------------------------------------
 

@@ -147,3 +147,22 @@ def test_a_file_written_anew_while_its_first_line_is_awaited_is_known_by_its_new
     rig.write("b.jsonl", natives("a", 0, 3))
     rig.settle()
     assert rig.counted() == expected("a", 3)
+
+
+def test_a_file_emptied_of_lines_that_the_store_never_had_is_in_the_ledger_from_its_first_byte(rig: Rig) -> None:
+    def away(batch: object) -> None:
+        raise StoreUnavailable("away")
+
+    rig.start()
+    assert rig.store is not None
+    rig.store.before = away
+    path = rig.write("a.jsonl", native("first", 0) + native("second", 1))
+    rig.settle()
+    first = path.read_text().splitlines(keepends=True)[0]
+    size = cut_to(path, 0)
+    rig.look()
+    rig.write("a.jsonl", first)
+    rig.store.before = lambda batch: None
+    rig.rest(100)
+    assert rig.counted() == {"first": 1}
+    assert losses(rig) == [(0, size)]
