@@ -311,7 +311,8 @@ def test_what_usually_came_by_now_and_has_not_is_late(history: tuple[Reader, Tru
     reader, truth, _ = history
     (hanging,) = overdue(reader, now_us=NOW_US)
     assert hanging.is_overdue and hanging.run == truth.hanging
-    assert [(each.text, each.runs, each.of) for each in hanging.late][0] == ("Committed {n} rows", 12, 12)
+    first = hanging.late[0]
+    assert (first.text, first.runs, first.of) == ("Committed {n} rows", 12, 12)
     started_us = NOW_US - 2400 * SECOND_US
     (early,) = [each for each in overdue(reader, now_us=started_us + 30 * SECOND_US) if each.what == "running"]
     assert not early.is_overdue
@@ -381,6 +382,21 @@ def test_a_bookmark_shows_what_came_since_it_was_last_read(history: tuple[Reader
     for bad in ("../ann", "", "a/b"):
         with pytest.raises(BadQuery):
             read_since(str(tmp_path), bad, reader, Window(), 9)
+
+
+def test_a_bookmark_shows_late_events_too(tmp_path: Path) -> None:
+    """What counts is when it was stored, not how old it is."""
+    story = Story()
+    story.log("first")
+    url = filled(tmp_path, story.records)
+    words = ("--store", url, "--state-dir", str(tmp_path), "-o", "json", "search", "--since-read", "ann")
+    assert [item["message"] for item in ask(*words).document["items"]] == ["first"]
+    assert ask(*words).document["items"] == []
+    late = Story(start_us=NOON_US - 3600 * SECOND_US)
+    late.log("old but late", run="z")
+    append(url, late.records)
+    assert [item["message"] for item in ask(*words).document["items"]] == ["old but late"]
+    assert ask(*words, "--since", "1h").code == 2
 
 
 COMMANDS = (["why"], ["diff", "@last-failed"], ["errors"], ["patterns"], ["patterns", "--rare"], ["overdue"],

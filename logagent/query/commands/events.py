@@ -24,6 +24,7 @@ from logagent.store.selection import Direction
 @click.option("--oldest-first", is_flag=True, help="From the beginning on.")
 @click.option("--rank", is_flag=True, help="Best matches first (BM25) instead of newest.")
 @click.option("-e", "--expect", is_flag=True, help="Exit 1 if nothing is found.")
+@click.option("--since-read", metavar="NAME", help="Only what was stored since the last command with this bookmark.")
 @reading
 def search(
     session: Session,
@@ -38,6 +39,7 @@ def search(
     oldest_first: bool,
     rank: bool,
     expect: bool,
+    since_read: str | None,
 ) -> int:
     """Find events by words and fields, newest first.
 
@@ -55,9 +57,17 @@ def search(
         next=next_,
         written=tuple(map(str, (text, run, script, level, since, until))),
     )
-    page = events.search(session.reader, question)
+    page = _found(session, question, since_read)
     session.answer(page)
     return 1 if expect and not page.items else 0
+
+
+def _found(session: Session, question: events.EventQuestion, bookmark: str | None) -> Page:
+    if bookmark is None:
+        return events.search(session.reader, question)
+    from logagent.query.bookmarks import arrived_since
+
+    return arrived_since(session.place.state_dir, bookmark, session.reader, question)
 
 
 @click.command()
