@@ -113,6 +113,12 @@ REQUIRED_NAMES = {
     "LOGAGENT_LOG_DIR": ("log_dir", "/srv/logs", "/srv/logs"),
     "LOGAGENT_WATCH": ("watch", "/a:/b", ("/a", "/b")),
     "LOGAGENT_INCLUDE": ("include", "*.log,*.txt", ("*.log", "*.txt")),
+    "LOGAGENT_MIN_LEVEL": ("min_level", "warn", "WARNING"),
+    "LOGAGENT_MIN_LEVEL_BY_SCRIPT": (
+        "min_level_by_script",
+        "etl=warn, load=ERROR",
+        (("etl", "WARNING"), ("load", "ERROR")),
+    ),
     "LOGAGENT_REDACT_PATTERNS": ("redact_patterns", "a{1,2}\nb", ("a{1,2}", "b")),
 }
 
@@ -134,7 +140,7 @@ def test_each_setting_has_a_variable_of_its_own_name(name):
 def test_each_setting_loads_from_toml_and_says_so(load, tmp_path, name):
     """An origin names the file and the line."""
     line = next(line for line in uncommented_sample().splitlines() if line.startswith(f"{name} = "))
-    given = "http://localhost/x" if name == "alert_webhook" else "sqlite:///x"
+    given = {"alert_webhook": "http://localhost/x", "min_level": "INFO"}.get(name, "sqlite:///x")
     line = line if line != f'{name} = ""' else f'{name} = "{given}"'
     settings = load(toml=f"\n{line}\n")
     assert settings.origin_of(name) == f"{tmp_path}/logagent.toml:2"
@@ -144,6 +150,17 @@ def test_each_setting_loads_from_toml_and_says_so(load, tmp_path, name):
 def test_each_setting_says_why_it_is_there_and_what_it_takes(name):
     assert len(SPECS[name].why) > 15 and SPECS[name].why.endswith(".")
     assert SPECS[name].kind.expected
+
+
+@pytest.mark.parametrize("toml", ['{ etl = "warn" }', '["etl=WARNING"]', '"etl=WARNING"'])
+def test_levels_by_script_are_a_table_or_a_list(load, toml):
+    assert load(toml=f"min_level_by_script = {toml}\n").min_level_by_script == (("etl", "WARNING"),)
+
+
+@pytest.mark.parametrize("toml", ['{ etl = "loud" }', '["etl"]', '{ "" = "INFO" }', "3", "{ etl = 3 }"])
+def test_what_names_no_level_by_script_is_refused(load, toml):
+    with pytest.raises(ConfigError, match="min_level_by_script"):
+        load(toml=f"min_level_by_script = {toml}\n")
 
 
 # ---- which source wins ---------------------------------------------------------------------------------------------

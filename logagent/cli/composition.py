@@ -27,6 +27,7 @@ from logagent.errors import ConfigError, StoreUnavailable
 from logagent.formats.lines import FileContext
 from logagent.formats.record import Origin
 from logagent.formats.redaction import Pattern, Redaction
+from logagent.formats.storing import StoringRules
 from logagent.settings import Settings, resolve_store, resolve_store_url
 from logagent.settings.addresses import SqliteAddress
 from logagent.store import open_store
@@ -181,7 +182,20 @@ def file_context(settings: Settings) -> FileContext:
         naive_timezone=ZoneInfo(settings.naive_timezone),
         redaction=_redaction(settings) if settings.redact else None,
         max_line_bytes=settings.max_line_bytes,
+        storing=_storing(settings),
     )
+
+
+def _storing(settings: Settings) -> StoringRules | None:
+    """What is left out of the store; None where nothing is."""
+    rules = StoringRules(
+        min_level=settings.min_level,
+        min_level_by_script=dict(settings.min_level_by_script),
+        always_keep_tags=frozenset(settings.always_keep_tags),
+        folds_repeats=settings.fold_repeats,
+    )
+    has_levels = rules.min_level is not None or rules.min_level_by_script
+    return rules if has_levels or rules.folds_repeats else None
 
 
 def _redaction(settings: Settings) -> Redaction:

@@ -45,6 +45,10 @@ def verify(
     256 KiB; how many bytes that leaves unchecked is said. In both: the marker before the offset, and whether the store
     is the one that the checkpoint speaks of.
 
+    Lines that a storing rule left out (min_level) count as skipped by that rule, also after the rule was changed: the
+    checkpoint counts them for each file, and of the lines that are nowhere at most so many, and only such as the rule
+    can mean, are taken for them. Lines folded into one record (fold_repeats) count as stored with it.
+
     What it cannot tell: a line without a time counts as expired where events were pruned by age. Files that are gone
     are in `logagent losses`.
 

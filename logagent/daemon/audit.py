@@ -27,6 +27,8 @@ from logagent.daemon.tail import Tail
 from logagent.daemon.tracker import printable
 from logagent.daemon.verification import FileReport, Known, Report, Verdict, verdict_of
 from logagent.formats.record import Flag, Record
+from logagent.formats.repeats import MAX_LINES, lines_told, may_fold
+from logagent.formats.storing import may_leave_out
 from logagent.store.protocol import Holding, Reader, Store, StoreIdentity
 
 MAX_OPEN: Final = 32
@@ -69,7 +71,7 @@ class Audit:
     ) -> None:
         self._state_dir = state_dir
         self._discovery = discovery
-        context = msgspec.structs.replace(rules.context, redaction=None)  # keys do not depend on it
+        context = msgspec.structs.replace(rules.context, redaction=None, storing=None)  # keys do not depend on them
         self._rules = msgspec.structs.replace(rules, context=context, max_open=MAX_OPEN)
         self._store = store
         self._reader = reader
@@ -159,11 +161,12 @@ class Audit:
         acknowledged = stream.acknowledged
         report.fingerprint, report.acknowledged = f"{stream.fingerprint:016x}", acknowledged.offset
         lost = survey.lost.get(stream.fingerprint, LostRanges())
-        known = Known(acknowledged.offset, file.begun_at, survey.letters, lost)
+        known = Known(acknowledged.offset, file.begun_at, survey.letters, lost, acknowledged.left_out)
         lines = LineReader(stream.context, stream.first_line, tail)
         judge = _Judge(self._store, self._reader, known, report, tail)
         for piece in lines.whole() if is_deep else self._ends(lines, acknowledged, report):
             judge.take(piece)
+        judge.finish()
         report.has_changed = lines.has_changed
         report.trouble = tail.trouble
         report.pending_bytes = lines.pending_bytes if lines.end >= acknowledged.offset else 0
@@ -193,7 +196,10 @@ def _waiting(file: File, tail: Tail, acknowledged: int, read_to: int | None) -> 
 
 
 class _Judge:
-    """Comes to a verdict on each line of one file."""
+    """Comes to a verdict on each line of one file; say `finish` behind the last.
+
+    A line that is nowhere is kept in mind while the lines behind it may turn out to be a record that it is folded into.
+    """
 
     def __init__(self, store: Store, reader: Reader, known: Known, report: FileReport, tail: Tail) -> None:
         self._store = store
@@ -203,23 +209,77 @@ class _Judge:
         self._tail = tail
         self._last_stored: Record | None = None
         self._stored_to: int | None = None
+        self._left_out = dict(known.left_out)
+        self._missing: list[Record] = []
 
     def take(self, piece: Piece) -> None:
         """The lines of one piece."""
+        if self._missing and piece.offset != _behind(self._missing[-1]):  # the record they are in may not be looked at
+            self._report.not_checked_bytes += sum(record.length + 1 for record in self._missing)
+            self._missing.clear()
         self._report.skipped.update(piece.skipped)
         holdings = self._store.account([found.record for found in piece.found])
         for found, holding in zip(piece.found, holdings, strict=True):
             self._judge(piece, found, holding)
 
+    def finish(self) -> None:
+        """No line follows: what is missing now is nowhere."""
+        self._give_up(self._missing)
+        self._missing = []
+
     def _judge(self, piece: Piece, found: Found, holding: Holding) -> None:
         verdict = self._verdict(found, holding)
-        rest = self._rest(piece, found.record) if verdict is Verdict.STORED else None
-        self._report.count(verdict, found.lines - (rest.lines if rest else 0))
-        if verdict is Verdict.UNEXPLAINED:
-            head = self._tail.read(found.record.offset, min(HEAD_BYTES, found.record.length))
-            self._report.example(found.record.offset, found.record.key, head)
+        record = found.record
+        if self._missing and record.offset != _behind(self._missing[-1]):
+            self.finish()
+        if verdict is Verdict.UNEXPLAINED and may_fold(record) and not found.is_refused:
+            self._miss(record)
+            return
+        if self._missing:
+            self._find_in(record, verdict)
+        rest = self._rest(piece, record) if verdict is Verdict.STORED else None
+        lines = found.lines - (rest.lines if rest else 0)
+        if verdict is not Verdict.UNEXPLAINED:
+            self._report.count(verdict, lines)
+        elif found.is_refused or not self._was_left_out(record):
+            self._unexplained(record, lines)
         if rest is not None:
             self.take(rest)
+
+    def _miss(self, record: Record) -> None:
+        if self._was_left_out(record):
+            self.finish()  # a line between ends a group
+            return
+        self._missing.append(record)
+        if len(self._missing) >= MAX_LINES:
+            self._give_up([self._missing.pop(0)])
+
+    def _find_in(self, record: Record, verdict: Verdict) -> None:
+        """The missing lines that the one behind them, if it is stored, stands for too."""
+        event = self._reader.event(record.key) if verdict is Verdict.STORED else None
+        folded = lines_told(event) - 1 if event is not None else 0
+        at = max(len(self._missing) - folded, 0)
+        self._report.count(Verdict.STORED, len(self._missing) - at)
+        self._give_up(self._missing[:at])
+        self._missing = []
+
+    def _give_up(self, records: Iterable[Record]) -> None:
+        for record in records:
+            self._unexplained(record, 1)
+
+    def _unexplained(self, record: Record, lines: int) -> None:
+        self._report.count(Verdict.UNEXPLAINED, lines)
+        head = self._tail.read(record.offset, min(HEAD_BYTES, record.length))
+        self._report.example(record.offset, record.key, head)
+
+    def _was_left_out(self, record: Record) -> bool:
+        """True (and counted) if a rule left it out, whichever held then: of as many lines as the checkpoint counts."""
+        for rule, lines in self._left_out.items():
+            if lines and may_leave_out(rule, record):
+                self._left_out[rule] -= 1
+                self._report.skipped[rule] += 1
+                return True
+        return False
 
     def _verdict(self, found: Found, holding: Holding) -> Verdict:
         if found.is_refused and holding is Holding.EXPIRED:
@@ -250,6 +310,10 @@ class _Judge:
             record = stored or self._last_stored
             self._stored_to = record.offset + record.length
         return self._stored_to
+
+
+def _behind(record: Record) -> int:
+    return record.offset + record.length + 1
 
 
 def _place(identity: Identity) -> tuple[int, int]:

@@ -21,11 +21,15 @@ NOTHING_STORED: Final = -1
 
 
 class Cursor(msgspec.Struct, frozen=True):
-    """How far a file is read: an offset at a line's start, and what must stand before it."""
+    """How far a file is read: an offset at a line's start, and what must stand before it.
+
+    `left_out`: lines before it that rules left out, by rule, whichever rules held when they were read.
+    """
 
     offset: int = 0
     marker: Marker = NO_MARKER
     parser: ParserState = ParserState()
+    left_out: dict[str, int] = {}
 
 
 class FileEntry(msgspec.Struct, frozen=True, kw_only=True):

@@ -94,7 +94,8 @@ def read_again(letter: Letter, context: FileContext) -> Record | Reject:
 
 def _context_of(letter: Letter, context: FileContext) -> FileContext:
     origin = Origin(context.origin.host, letter.file, int(letter.fingerprint, 16))
-    return msgspec.structs.replace(context, origin=origin, script_name=script_name_of(letter.file))
+    script_name = script_name_of(letter.file)
+    return msgspec.structs.replace(context, origin=origin, script_name=script_name, storing=None)  # it was asked for
 
 
 def _time_us(letter: Letter) -> int:

@@ -169,6 +169,7 @@ class Reporter:
             dead_letters=counts.dead_letters,
             lost_bytes=self.lost_bytes,
             skipped=sum(counts.skipped.values()),
+            by_rule=dict(counts.skipped),
         )
 
     def _store(self, outage: Outage | None) -> StoreStatus:

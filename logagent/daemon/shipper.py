@@ -30,6 +30,7 @@ from logagent.errors import RecordRejected, StateUnavailable, StoreUnavailable
 from logagent.formats.key import hash_prefix, line_hash
 from logagent.formats.lines import Parsed, parse_block, parse_cut, parse_unterminated
 from logagent.formats.record import Flag, Record, Reject
+from logagent.formats.repeats import REPEATS
 from logagent.store.protocol import Batch, Receipt, Store
 
 FOLD_QUIET_S: Final = 5.0
@@ -296,7 +297,7 @@ class Shipper:
             )
         else:
             parsed = self._parse(stream, block, is_final=is_final)
-        cursor = stream.advance(block, parsed.consumed, parsed.state)
+        cursor = stream.advance(block, parsed.consumed, parsed.state, parsed.left_out)
         if parsed.consumed:
             self._add(parsed)
             if parsed.nul_bytes:
@@ -313,7 +314,7 @@ class Shipper:
         Its key is that of its first line, so the store would take it for a duplicate and its new lines would be lost.
         """
         parsed = self._parse_up_to(stream, block, is_final=is_final)
-        if not stream.knows_stored_end and _folds(parsed, block):
+        if not stream.knows_stored_end and (REPEATS in parsed.left_out or _folds(parsed, block)):
             self.settle()
             stream.knows_stored_end = True
             stream.stored_end = self._store.stored_end(stream.fingerprint)
@@ -344,12 +345,14 @@ class Shipper:
         if line.is_unterminated:
             parsed.records = [msgspec.structs.replace(r, flags=r.flags | Flag.UNTERMINATED) for r in parsed.records]
         self._add(parsed)
-        self._moved(stream, line.offset, stream.jump(line, parsed.state))
+        self._moved(stream, line.offset, stream.jump(line, parsed.state, parsed.left_out))
 
     def _add(self, parsed: Parsed) -> None:
-        self._batch.add(parsed.records, parsed.rejects, parsed.blank_lines)
+        self._batch.add(parsed.records, parsed.rejects, parsed.blank_lines + sum(parsed.left_out.values()))
         self.counts.redacted += parsed.redacted
         self.counts.skip("blank", parsed.blank_lines)
+        for rule, lines in parsed.left_out.items():
+            self.counts.skip(rule, lines)
 
     def _moved(self, stream: Stream, start: int, cursor: Cursor) -> None:
         self._batch.moved(stream, start, cursor, self._clock.monotonic())

@@ -6,6 +6,8 @@ and falls back to it on any failure; both move only by `advance` and `acknowledg
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import Final, TypeAlias
 
 import msgspec
@@ -22,6 +24,9 @@ BLOCK_BYTES: Final = 256 * 1024
 
 SCAN_BYTES: Final = 8 * 1024 * 1024
 """How much of an overlong line is hashed in one go before other files get their turn."""
+
+
+NOTHING_LEFT_OUT: Final[Mapping[str, int]] = {}
 
 
 class Block(msgspec.Struct, frozen=True):
@@ -145,21 +150,32 @@ class Stream:
             pass
         return line or self._long_line(self._scan, self._scan.scanned, terminator=b"")
 
-    def advance(self, block: Block, consumed: int, parser: ParserState) -> Cursor:
+    def advance(
+        self, block: Block, consumed: int, parser: ParserState, left_out: Mapping[str, int] = NOTHING_LEFT_OUT
+    ) -> Cursor:
         """Move the read cursor over the first `consumed` bytes of the block just handed out."""
         self.is_held = consumed < len(block.data) and self.is_at_end
         self.is_exhausted = self.is_held
         self._block_bytes = BLOCK_BYTES if consumed else 2 * self._block_bytes
         if consumed:
-            self.read = Cursor(block.offset + consumed, marker_before(block.data, consumed), parser)
+            self.read = Cursor(
+                block.offset + consumed, marker_before(block.data, consumed), parser, self._sum(left_out)
+            )
         return self.read
 
-    def jump(self, piece: LongLine | Hole, parser: ParserState) -> Cursor:
+    def jump(
+        self, piece: LongLine | Hole, parser: ParserState, left_out: Mapping[str, int] = NOTHING_LEFT_OUT
+    ) -> Cursor:
         """Move the read cursor behind an overlong line or a hole."""
         self._scan = None
         self._hole_end = piece.end if isinstance(piece, Hole) else -1
-        self.read = Cursor(piece.end, piece.marker, parser)
+        self.read = Cursor(piece.end, piece.marker, parser, self._sum(left_out))
         return self.read
+
+    def _sum(self, left_out: Mapping[str, int]) -> dict[str, int]:
+        """All lines left out so far, with these."""
+        known = self.read.left_out
+        return dict(Counter(known) + Counter(left_out)) if left_out else known
 
     def is_in_hole(self, offset: int) -> bool:
         """True where NULs at that offset go on a run that was counted already."""

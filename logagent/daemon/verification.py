@@ -6,7 +6,7 @@ Pure: no I/O, no clock.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Final
 
@@ -38,12 +38,14 @@ class Known(msgspec.Struct, frozen=True):
     """What is known of one file besides the store.
 
     `acknowledged`: the daemon goes on from there and reads nothing before it again. `begun_at`: it began there.
+    `left_out`: so many lines before it were left out by each rule, whichever rules held when they were read.
     """
 
     acknowledged: int
     begun_at: int
     letters: set[int]
     lost: LostRanges
+    left_out: Mapping[str, int] = {}
 
 
 def verdict_of(offset: int, line_hash: int, holding: Holding, known: Known) -> Verdict:
@@ -78,7 +80,8 @@ class FileReport(msgspec.Struct):
 
     Attributes:
         lines: how many lines came to each verdict; a folded record counts all its lines.
-        skipped: by rule: blank lines, lines with NUL bytes before or between them.
+        skipped: by rule: blank lines, lines with NUL bytes before or between them, lines below a least level (those
+            that are nowhere, as many as the daemon counted). A line folded into another's record counts as stored.
         waiting_bytes: not acknowledged, the unfinished last line included.
         pending_bytes: the last line, as long as it has no LF.
         not_checked_bytes: acknowledged, and taken on trust.

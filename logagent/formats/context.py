@@ -10,6 +10,8 @@ import msgspec
 
 from logagent.formats.record import Origin, Record, Reject
 from logagent.formats.redaction import Redaction
+from logagent.formats.repeats import Said
+from logagent.formats.storing import StoringRules
 
 PARSER_VERSION: Final = 1
 MAX_LINE_BYTES: Final = 1 << 20
@@ -27,13 +29,14 @@ _STAMP: Final = re.compile(
 
 
 class FileContext(msgspec.Struct, frozen=True):
-    """What is constant for one file while it is read."""
+    """What is constant for one file while it is read; `storing` None stores everything."""
 
     origin: Origin
     script_name: str
     naive_timezone: tzinfo = UTC
     redaction: Redaction | None = None
     max_line_bytes: int = MAX_LINE_BYTES
+    storing: StoringRules | None = None
 
 
 class ParserState(msgspec.Struct, frozen=True):
@@ -44,16 +47,20 @@ class ParserState(msgspec.Struct, frozen=True):
         version: `PARSER_VERSION` when that was decided.
         last_us: time of the last record whose time was not merely observed; lines without one inherit it.
         last_key: key of the record that a line of text would go on from; None where it would stand by itself.
+        said: what the last line said, where the next may be folded for saying it again; else None.
     """
 
     parser: str = ""
     version: int = 0
     last_us: int | None = None
     last_key: str | None = None
+    said: Said | None = None
 
 
 class Parsed(msgspec.Struct):
     """What a block gave.
+
+    `left_out` counts, by rule, the lines that have no record because of a declared rule.
 
     `consumed` counts the bytes of the block that are settled: less than all of them while the last record is open,
     that is while lines of text to come may belong to it. It may be 0: come again with more, as a block of more than
@@ -69,6 +76,7 @@ class Parsed(msgspec.Struct):
     state: ParserState
     folded: int = 0
     """How many of the records are of several lines."""
+    left_out: dict[str, int] = {}
 
 
 def script_name_of(path: str) -> str:

@@ -1,17 +1,22 @@
 """Lines: a block of one file's bytes to its records and rejects; the seam to the daemon. Pure: no I/O, no clock.
 
-Every byte of a block ends up in exactly one place: in a record's span, in a reject's, or counted as blank or as
-NUL. What comes out does not depend on where a file was cut into blocks, as long as `final` is said at its end only.
+Every byte of a block ends up in exactly one place: in a record's span, in a reject's, or counted as blank, as NUL or
+as left out by a declared rule. What comes out does not depend on where a file was cut into blocks, as long as `final`
+is said at its end only.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, tzinfo
 
+import msgspec
+
 from logagent.formats.assembly import Assembly, Place
 from logagent.formats.context import PARSER_VERSION, FileContext, Parsed, ParserState, script_name_of
 from logagent.formats.record import Flag
+from logagent.formats.repeats import REPEATS, Repeats
 from logagent.formats.single import read_head, read_line
+from logagent.formats.storing import sift
 
 __all__ = [
     "PARSER_VERSION",
@@ -46,6 +51,43 @@ def parse_block(
             open record.
         stored_end: no record that begins before this byte goes on beyond it: the store has it up to there.
     """
+    parsed = _assembled(block, offset, context, state, now_us=now_us, final=final, stored_end=stored_end)
+    rules = context.storing
+    if rules is None:
+        return parsed
+    _leave_out(parsed, context)
+    if not rules.folds_repeats:
+        return parsed
+    repeats = Repeats(rules, state.said, stored_end=stored_end, max_bytes=context.max_line_bytes)
+    folded = repeats.fold(parsed.records, tip=offset + parsed.consumed, final=final)
+    if folded.held_at is not None:  # parsed again, to be as if these bytes had not been read yet
+        before = block[: folded.held_at - offset]
+        return parse_block(before, offset, context, state, now_us=now_us, stored_end=stored_end)
+    if folded.left_out:
+        parsed.left_out[REPEATS] = folded.left_out
+    parsed.records = folded.records
+    parsed.state = msgspec.structs.replace(parsed.state, said=folded.said)
+    return parsed
+
+
+def _leave_out(parsed: Parsed, context: FileContext) -> Parsed:
+    """Take out of what was parsed what a rule leaves out."""
+    if context.storing is not None:
+        parsed.records, parsed.left_out = sift(parsed.records, context.storing)
+    return parsed
+
+
+def _assembled(
+    block: bytes,
+    offset: int,
+    context: FileContext,
+    state: ParserState,
+    *,
+    now_us: int,
+    final: bool,
+    stored_end: int | None,
+) -> Parsed:
+    """All records and rejects of a block, whatever rules there are."""
     assembly = Assembly(context, state, now_us=now_us, stored_end=stored_end)
     lines = block.split(b"\n")
     lines.pop()
@@ -80,7 +122,7 @@ def parse_unterminated(rest: bytes, offset: int, context: FileContext, state: Pa
     assembly = Assembly(context, state, now_us=now_us)
     assembly.take_line(rest, offset, Flag.UNTERMINATED)
     assembly.close()
-    return assembly.parsed(offset, offset + len(rest))
+    return _leave_out(assembly.parsed(offset, offset + len(rest)), context)
 
 
 def parse_cut(
@@ -104,7 +146,7 @@ def parse_cut(
     assembly = Assembly(context, state, now_us=now_us)
     assembly.take_cut(head, Place(offset, offset, length, hash))
     assembly.close()
-    return assembly.parsed(offset, offset + length)
+    return _leave_out(assembly.parsed(offset, offset + length), context)
 
 
 def own_time_us(line: bytes, naive_timezone: tzinfo = UTC) -> int:

@@ -30,7 +30,7 @@ class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
-    """Lines since the daemon started, but `lost_bytes`; `skipped` counts by declared rule (blank, NUL run)."""
+    """Lines since the daemon started, but `lost_bytes`; `skipped` is what declared rules left out, `by_rule` each."""
 
     read: int = 0
     stored: int = 0
@@ -38,6 +38,7 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     dead_letters: int = 0
     lost_bytes: int = 0
     skipped: int = 0
+    by_rule: dict[str, int] = {}
 
 
 class FileStatus(msgspec.Struct, frozen=True, kw_only=True):

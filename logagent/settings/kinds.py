@@ -13,6 +13,7 @@ import os
 import re
 from typing import Any, Final, Protocol
 
+from logagent.formats.levels import LEVEL_NUMBERS, named_level
 from logagent.settings.addresses import parse_server_url, parse_store_url
 from logagent.settings.secret import Secret
 
@@ -159,6 +160,53 @@ class Choice:
             if word.lower() == given:
                 return word
         raise ValueError
+
+
+class Level:
+    """The name of a level, under any of the names that lines use for it."""
+
+    expected = "a level: " + ", ".join(LEVEL_NUMBERS)
+
+    def parse(self, raw: object) -> str:
+        name, _ = named_level(_text(raw))
+        if name not in LEVEL_NUMBERS:
+            raise ValueError
+        return name
+
+
+class LevelByScript:
+    """Levels by the names of scripts: a table, or `script=LEVEL` parts."""
+
+    expected = (
+        'a table of levels by script, {etl = "WARNING"}, or a list of "etl=WARNING" '
+        "(in an environment variable separated by commas)"
+    )
+
+    def parse(self, raw: object) -> tuple[tuple[str, str], ...]:
+        if isinstance(raw, str):
+            raw = [part for part in raw.split(",") if part.strip()]
+        pairs = [_pair(part) for part in raw] if isinstance(raw, list | tuple) else None
+        if isinstance(raw, dict):
+            pairs = list(raw.items())
+        if pairs is None:
+            raise ValueError
+        return tuple({_script(script): Level().parse(level) for script, level in pairs}.items())
+
+
+def _pair(part: object) -> tuple[object, object]:
+    if isinstance(part, tuple) and len(part) == 2:
+        return part
+    script, found, level = _text(part).rpartition("=")
+    if not found:
+        raise ValueError
+    return script, level
+
+
+def _script(raw: object) -> str:
+    name = _text(raw)
+    if not name:
+        raise ValueError
+    return name
 
 
 class Text:

@@ -18,6 +18,8 @@ from logagent.settings.kinds import (
     Bytes,
     Choice,
     Kind,
+    Level,
+    LevelByScript,
     Many,
     Path,
     Pattern,
@@ -113,6 +115,24 @@ class Settings:
     )
     redact_off: tuple[str, ...] = _setting(
         (), Many(Text("a pattern's name", r"[a-z0-9_]+"), ",", "names"), "Built-in patterns to leave out, by name."
+    )
+
+    # Which lines are stored
+    min_level: str | None = _setting(
+        None,
+        Level(),
+        "Log lines below are not stored, only counted; those that name no level always are. Unset: all are stored.",
+    )
+    min_level_by_script: tuple[tuple[str, str], ...] = _setting(
+        (), LevelByScript(), "The same for single scripts, instead of min_level."
+    )
+    always_keep_tags: tuple[str, ...] = _setting(
+        (), Many(Text("a tag"), ",", "tags"), "Lines with one of these tags are stored as they are, whatever the rules."
+    )
+    fold_repeats: bool = _setting(
+        False,
+        Switch(),
+        "Store of lines that say the same one after another the first, and one record for the others.",
     )
 
     # From files to the store

@@ -16,6 +16,7 @@ HEADINGS: Final = {
     "state_dir": "Where things are",
     "include": "Which files are read",
     "max_line_bytes": "How lines are read",
+    "min_level": "Which lines are stored",
     "quantum_bytes": "From files to the store",
     "store": "The store",
     "enable_monitoring": "Watching the daemon",
