@@ -71,7 +71,7 @@ def fields(reader: Reader, where: Condition = EVERYTHING, window: Window | None 
     if cut:
         hints.append(f"{_MOST_FIELDS} of {len(items)} fields, by name")
     total = Total(len(items), not found.has_more)
-    return Page("field", items[:_MOST_FIELDS], total=total, truncated=cut, window=window, hints=hints)
+    return Page("field", items[:_MOST_FIELDS], total=total, truncated=cut or found.has_more, window=window, hints=hints)
 
 
 _COUNTED: Final = ("level", "script_name", "function_name", "file_path", "hostname", "execution_id")

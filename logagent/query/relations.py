@@ -79,7 +79,7 @@ def extracted_and_saved(
 
 def _page(found: _Found, hints: Sequence[str]) -> Page:
     items = [msgspec.structs.asdict(each) for each in found.relations]
-    return Page("relation", items, total=Total(len(items), not found.has_more), hints=hints)
+    return Page("relation", items, total=Total(len(items), not found.has_more), truncated=found.has_more, hints=hints)
 
 
 def _found(reader: Reader, reference: str, extractor: RelationshipExtractor | None) -> _Found:

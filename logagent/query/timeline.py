@@ -36,7 +36,7 @@ def timeline(reader: Reader, reference: str) -> Page:
     start_us = page.records[0].ts_us if page.records else 0
     items = [_item(records, start_us, most) for records in stretches]
     hints = [f"of the run's first {_MOST_EVENTS:,} events; there are more"] if page.has_more else []
-    return Page("stretch", items, hints=hints)
+    return Page("stretch", items, truncated=page.has_more, hints=hints)
 
 
 def _stretches(records: Sequence[Record]) -> list[list[Record]]:

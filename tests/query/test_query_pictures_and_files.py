@@ -311,3 +311,31 @@ def test_saving_leaves_the_store_alone(store: str) -> None:
         before: Any = log.search().total
         ask_inside("save", "x", "search")
         assert log.search().total == before
+
+
+def test_what_looked_at_a_part_says_so_in_its_last_line(tmp_path: Path) -> None:
+    """Also where the budget leaves no room for sentences."""
+    story = Story()
+    for number in range(10_050):
+        story.log(f"step {number}, retrying", "ERROR", extra={f"field{number % 20}": number})
+    url = filled(tmp_path, story.records)
+    for words in (["relate", "etl_1"], ["show", "etl_1", "--timeline"], ["fields"]):
+        last = ask_inside("--store", url, "-o", "compact", "--max-tokens", "200", *words).out.splitlines()[-1]
+        assert "not here" in last and "complete" not in last
+    assert "the first 2000 of 10050 events" in ask_inside("--store", url, "-o", "compact", "graph", "etl_1").out
+
+
+def test_the_new_questions_work_on_a_log_file_too(tmp_path: Path) -> None:
+    """All but what has to be kept or written."""
+    path = tmp_path / "etl.jsonl"
+    line = {"kind": "log", "execution_id": "etl_1", "level": "INFO", "level_no": 20, "script_name": "etl"}
+    said = [
+        {**line, "timestamp": f"2026-11-22T12:00:0{n}.000000Z", "message": f"write {n}, retrying"} for n in range(3)
+    ]
+    path.write_text("".join(json.dumps(each) + "\n" for each in said))
+    assert ask_inside("graph", "etl_1", str(path)).out.count("RETRY_OF") == 2
+    assert len(ask_inside("relate", "etl_1", str(path)).lines) == 2
+    assert ask_inside("show", "etl_1", str(path), "--timeline").lines[0]["events"] == 1
+    assert ask_inside("stats", "--chart", str(path)).lines[0]["chart"]
+    assert ask_inside("relate", "etl_1", str(path), "--save").code == 6
+    assert ask_inside("learn", "retire", "L-5f21c0", str(path)).code == 6

@@ -67,7 +67,11 @@ def _on_screen(session: Session, watch: StoreWatch) -> None:
         text.highlight_words(["ERROR", "CRITICAL", "CRASHED", "outage", "scarce", "lost"], "bold red")
         return text
 
-    with Live(picture(), console=Console(), screen=True, auto_refresh=False) as live:
+    live = Live(picture(), console=Console(), screen=True, auto_refresh=False)
+    try:  # not `with`: Ctrl-C may come while it is being entered, and then nothing would leave the other screen
+        live.start(refresh=True)
         while True:
             wait(_EVERY_S)
             live.update(picture(), refresh=True)
+    finally:
+        live.stop()

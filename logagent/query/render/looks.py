@@ -19,7 +19,9 @@ def graph_lines(graph: Fields, limit: int) -> list[str]:
         if edge["type"] != "FOLLOWED_BY":
             target = names.get(edge["to"], edge["to"])
             leads.setdefault(edge["from"], []).append(f"{visible(edge['type'])} {target}")
-    return [
+    metadata = graph["metadata"]
+    bound = [f"the first {len(graph['nodes'])} of {metadata['total_logs']} events"] if metadata["truncated"] else []
+    return bound + [
         " ".join(
             [
                 names[node["id"]],
