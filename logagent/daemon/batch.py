@@ -13,7 +13,7 @@ from logagent.daemon.stream import Stream
 from logagent.formats.record import Record, Reject
 from logagent.store.protocol import Batch
 
-_ORDER: Final = attrgetter("ts_us", "offset", "hash")
+_TIME: Final = attrgetter("ts_us")
 
 
 class BatchLimits(msgspec.Struct, frozen=True):
@@ -52,17 +52,16 @@ class OpenBatch:
         self.rejects += rejects
         self.skipped += skipped
 
-    def moved(self, stream: Stream, cursor: Cursor, now: float) -> None:
-        """This stream is now read up to that cursor."""
-        before = self.cursors.get(stream, stream.acknowledged).offset
-        self.bytes += cursor.offset - before
+    def moved(self, stream: Stream, start: int, cursor: Cursor, now: float) -> None:
+        """This stream is now read from `start` up to that cursor."""
+        self.bytes += cursor.offset - start
         self.cursors[stream] = cursor
         if self.opened_at is None:
             self.opened_at = now
 
     def is_full(self, limits: BatchLimits) -> bool:
-        """No more should be read into it."""
-        return self.bytes >= limits.max_bytes
+        """No more should be read into it; a little early, since blocks end where lines do, short of their size."""
+        return self.bytes >= limits.max_bytes - limits.max_bytes // 64
 
     def is_due(self, limits: BatchLimits, now: float, *, has_backlog: bool) -> bool:
         """True if it should be shipped now."""
@@ -76,4 +75,4 @@ class OpenBatch:
         """The records, ingested now, in the order stores like best (they append faster when times ascend)."""
         for record in self.records:
             msgspec.structs.force_setattr(record, "ingested_us", now_us)  # nobody else has them yet; a copy costs more
-        return Batch(sorted(self.records, key=_ORDER))
+        return Batch(sorted(self.records, key=_TIME))

@@ -8,7 +8,7 @@ from typing import Any, Final
 import apsw
 
 from logagent.formats.record import Origin
-from logagent.store.sqlite.intake import Intake
+from logagent.store.sqlite.intake import Group, Intake
 from logagent.store.sqlite.names import HASH_BIAS
 from logagent.store.sqlite.schema import ZONE_ROWS
 
@@ -45,8 +45,16 @@ def add(db: apsw.Connection, intake: Intake) -> None:
         ((g.run, g.site, g.level, g.count, g.first_us, g.last_us, g.first_id, g.last_id) for _, g in groups),
     )
     db.executemany(_HOUR, ((hour, g.level, g.count, g.first_us, g.last_us) for hour, g in groups))
-    db.executemany(_RUN, ((g.run, g.first_us, g.site) for _, g in groups))
+    db.executemany(_RUN, _first_of_runs(groups))
     db.executemany(_ZONE, _zones(intake.rows))
+
+
+def _first_of_runs(groups: list[tuple[int, Group]]) -> list[tuple[int, int, int]]:
+    """Run, time and call site of each run's first events: more than one where times are equal."""
+    first_us: dict[int, int] = {}
+    for _, group in groups:  # they begin in order of time
+        first_us.setdefault(group.run, group.first_us)
+    return [(g.run, g.first_us, g.site) for _, g in groups if g.first_us == first_us[g.run]]
 
 
 def add_ends(db: apsw.Connection, ends: dict[Origin, int]) -> None:

@@ -276,8 +276,8 @@ def _write_folded(db: apsw.Connection, names: Names, intake: Intake) -> int:
     """Keep and fold the new ones among the lines of other kinds; how many those are."""
     new: dict[Identity, Record] = {}
     known = present(db, intake.folded, "folded_lines")
-    for index, record in enumerate(intake.folded):
-        own_bit(index, record)
+    for record in intake.folded:
+        own_bit(record, intake.folded)
         if _identity(record) not in known:
             new.setdefault(_identity(record), record)
     folding.keep(db, names, new.values())
