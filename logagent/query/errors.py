@@ -93,7 +93,7 @@ class _Before:
         self._known: dict[str, int | None] = {}
         self._exact_last_good = since_run == _LAST_GOOD
         self.run = run_summary(reader, since_run) if since_run and not self._exact_last_good else None
-        self.latest: dict[str, int] = {}
+        self._latest: dict[str, RunSummary | None] = {}
 
     def knows_not(self, tally: ErrorTally) -> bool:
         """True for an error that the script had never had."""
@@ -123,10 +123,15 @@ class _Before:
 
     def latest_of(self, script: str) -> RunSummary | None:
         """The script's latest run."""
-        runs = self._reader.runs(RunSelection(script=script), 1).runs if script else ()
-        if runs:
-            self.latest[script] = runs[0].started_us
-        return runs[0] if runs else None
+        if script not in self._latest:
+            runs = self._reader.runs(RunSelection(script=script), 1).runs if script else ()
+            self._latest[script] = next(iter(runs), None)
+        return self._latest[script]
+
+    def has_run_since(self, tally: ErrorTally) -> bool:
+        """True if the script has run again since it last had the error."""
+        latest = self.latest_of(tally.script_name)
+        return latest is not None and latest.started_us > tally.last_started_us
 
 
 def _without_echoes(tallies: Sequence[ErrorTally]) -> list[ErrorTally]:
@@ -207,10 +212,7 @@ def _status(group: Sequence[ErrorTally], resolution: ResolutionFold | None, befo
         return state
     if any(before.knows_not(each) for each in group):
         return NEW
-    for each in group:
-        before.latest_of(each.script_name)
-    is_quiet = all(each.last_started_us < before.latest.get(each.script_name, 0) for each in group)
-    return QUIET if is_quiet else OPEN
+    return QUIET if all(map(before.has_run_since, group)) else OPEN
 
 
 def _add_sample(reader: Reader, item: dict[str, Any]) -> None:
