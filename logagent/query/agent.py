@@ -1,7 +1,7 @@
 """The agent's one object: every question, and the writing side's own functions, as methods.
 
-`agent_async.AgentLogManager` has the same methods as coroutines. Questions go to the store read-only and log nothing. The store is opened by the first question
-and, where that failed, tried again by the next.
+`agent_async.AgentLogManager` has the same methods as coroutines. Questions go to the store read-only and log nothing.
+The store is opened by the first question and, where that failed, tried again by the next.
 """
 
 from __future__ import annotations
