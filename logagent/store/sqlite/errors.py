@@ -57,7 +57,7 @@ SELECT e.fingerprint, e.document, {_SCRIPT} AS of_script, count(*), sum(max(x.co
     max(printf('%020d', {_STARTED}) || iif(r.id, r.execution_id, '')), max(x.last_id), sum(x.count) = 0
 {_ROWS}"""
 _IN_RUNS: Final = f"""
-SELECT e.fingerprint, iif(r.id, r.execution_id, ''), {_SCRIPT} AS of_script, {_STARTED} AS started, r.status, e.document,
+SELECT e.fingerprint, iif(r.id, r.execution_id, ''), {_SCRIPT}, {_STARTED} AS started, r.status, e.document,
     max(x.count, x.ends), x.first_us, x.last_us, x.first_id
 {_ROWS}"""
 
