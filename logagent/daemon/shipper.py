@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from functools import reduce
+from operator import attrgetter
 from typing import Final
 
 import msgspec
@@ -37,6 +38,9 @@ FOLD_QUIET_S: Final = 5.0
 """A record of several lines of text is over after this much quiet."""
 
 CHECKPOINT_EVERY_S: Final = 1.0
+
+_OFFSET: Final = attrgetter("offset")
+_TIME: Final = attrgetter("ts_us")
 
 
 class ShipperLimits(msgspec.Struct, frozen=True):
@@ -468,21 +472,28 @@ class Shipper:
                 self._while_waiting()
 
     def _append_without_poison(self, records: Sequence[Record], error: RecordRejected) -> Receipt:
-        """Bisect a refused batch until the poison stands alone: it is dead-lettered, the others are stored."""
+        """Bisect a refused batch until the poison stands alone: it is dead-lettered, the others are stored.
+
+        No line is appended after a later one of its file: the store would take it for one read again, and what is read
+        again may have been pruned.
+        """
         if len(records) == 1:
             self._write_rejects([self._refused(records[0], error)])
             return Receipt(stored=0, duplicates=0)
-        at = len(records) // 2 if error.index is None else error.index
-        width = 0 if error.index is None else 1
-        parts = [records[:at], records[at : at + width], records[at + width :]]
-        receipts = [self._append_or_bisect(part) for part in parts if part]
-        return reduce(_sum, receipts)
+        if error.index is None:
+            in_file_order = sorted(records, key=_OFFSET)
+            parts = [in_file_order[: len(records) // 2], in_file_order[len(records) // 2 :]]
+        else:
+            others = [record for index, record in enumerate(records) if index != error.index]
+            parts = [[records[error.index]], others]
+        return reduce(_sum, map(self._append_or_bisect, parts))
 
     def _append_or_bisect(self, records: Sequence[Record]) -> Receipt:
+        batch = Batch(sorted(records, key=_TIME))
         try:
-            return self._append(Batch(records))
+            return self._append(batch)
         except RecordRejected as error:
-            return self._append_without_poison(records, error)
+            return self._append_without_poison(batch.records, error)
 
     def _refused(self, record: Record, error: RecordRejected) -> Reject:
         """The dead letter of a record that the store refuses, with its raw bytes if they can still be read."""

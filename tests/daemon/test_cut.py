@@ -7,10 +7,12 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from logagent.errors import StoreUnavailable
+import pytest
+
+from logagent.errors import RecordRejected, StoreUnavailable
 from logagent.formats.record import flag_names
 from logagent.store import open_store
-from logagent.store.protocol import PruneCriteria
+from logagent.store.protocol import Batch, PruneCriteria
 from tests.daemon.rig import START_US, Rig, expected, native, natives
 
 
@@ -166,3 +168,27 @@ def test_a_file_emptied_of_lines_that_the_store_never_had_is_in_the_ledger_from_
     rig.rest(100)
     assert rig.counted() == {"first": 1}
     assert losses(rig) == [(0, size)]
+
+
+@pytest.mark.parametrize("index", [None, 3])
+def test_a_refused_batch_with_times_out_of_order_is_stored_whatever_was_pruned_before(
+    rig: Rig, index: int | None
+) -> None:
+    """Appended in order of time, the later lines of the file would make the first one look read before."""
+
+    def refuse(batch: Batch) -> None:
+        if any("poison" in str(record.line) for record in batch.records):
+            raise RecordRejected("poison", number=7, index=index if len(batch.records) == 5 else None)
+
+    rig.start()
+    assert rig.store is not None
+    rig.store.before = refuse
+    with contextlib.closing(open_store(rig.store_url)) as store:
+        store.prepare()
+        rig.clock.advance(1000)
+        store.prune(PruneCriteria(before_us=START_US + 1_000_000_000))
+    times = {"first": 9, "second": 1, "third": 2, "poison": 3, "fifth": 10}
+    rig.write("a.jsonl", "".join(native(message, at) for message, at in times.items()))
+    rig.turn()
+    rig.settle()
+    assert sorted(rig.messages()) == ["fifth", "first", "second", "third"]
