@@ -70,8 +70,11 @@ def _watch(path: str) -> None:
 
 
 def _text(status: Status) -> str:
+    from logagent.formats.visible import visible
+
     lines = [_headline(status)]
     lines += [f"  ! {reason}" for reason in status.reasons]
+    lines += [f"  ! alert: {alert}" for alert in status.alerts]
     totals, store = status.totals, status.store
     lines += [
         f"store    {store.url}  {store.state} since {store.since}",
@@ -79,17 +82,25 @@ def _text(status: Status) -> str:
         f"{totals.skipped} skipped by rule, {totals.dead_letters} dead letters, {totals.lost_bytes} bytes lost",
         f"behind   {status.lag_bytes} bytes in {status.files_total} files; {status.rate_lines_s:.0f} lines/s",
     ]
-    if store.last_error and store.state != "ok":
-        lines.append(f"error    {store.last_error}")
-    if status.forecast.seconds is not None:
-        lines.append(f"forecast the disk lasts {status.forecast.seconds:.0f} s more: {status.forecast.basis}")
+    if totals.by_rule:
+        lines.append("skipped  " + ", ".join(f"{count} {rule}" for rule, count in sorted(totals.by_rule.items())))
+    if store.last_error:
+        lines.append(f"error    {store.last_error}" + ("" if store.state != "ok" else " (the last one; over)"))
+    lines.append(f"forecast {_forecast(status)}")
     for file in status.files[:SHOWN_FILES]:
         note = f"  {file.reason}" if file.reason else ""
         pending = f", {file.pending_bytes} without a newline" if file.pending_bytes else ""
         lines.append(f"  {file.path}  {file.offset} of {file.size}, {file.lag} behind{pending}  [{file.state}]{note}")
     if len(status.files) > SHOWN_FILES:
         lines.append(f"  and {len(status.files) - SHOWN_FILES} more: logagent status --json")
-    return "\n".join(lines)
+    return "\n".join(map(visible, lines))
+
+
+def _forecast(status: Status) -> str:
+    forecast = status.forecast
+    if forecast.seconds is None:
+        return forecast.basis or "nothing threatens"
+    return f"the disk lasts {forecast.seconds:.0f} s more: {forecast.basis}"
 
 
 def _headline(status: Status) -> str:

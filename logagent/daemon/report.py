@@ -81,6 +81,7 @@ class Reporter:
         status: the last one that was written, or None.
         lost_bytes: of the loss ledger, as of this process.
         damages: what was wrong with the checkpoint at the start.
+        alerts: those raised now, a sentence each.
         last_error, store_since: the store's last error, also when it is back; since when it answers.
     """
 
@@ -97,6 +98,7 @@ class Reporter:
         self.status: Status | None = None
         self.lost_bytes = 0
         self.damages: list[str] = []
+        self.alerts: tuple[str, ...] = ()
         self.last_error: str | None = None
         self._store_url = store_url
         self._directory = directory
@@ -136,6 +138,7 @@ class Reporter:
             updated_at=utc_text(self._clock.now_us()),
             state="outage" if outage else "degraded" if troubles else "ok",
             reasons=(*reasons, *troubles, *self.damages, *self._shipper.rereads),
+            alerts=self.alerts,
             store=self._store(outage),
             watched=tuple(map(printable, self.discovery.roots)),
             totals=self._totals(),
@@ -207,6 +210,30 @@ def write_status(directory: str, status: Status) -> None:
     with os.fdopen(fd, "wb") as file:
         file.write(encode_status(status))
     os.rename(temporary, os.path.join(directory, STATUS))  # not synced: it is only news
+
+
+def sentence_of(status: Status) -> str:
+    """The status in one line, as `systemctl status` shows it."""
+    totals = status.totals
+    told = [
+        f"{status.state}: {totals.stored} stored, {status.rate_lines_s:.0f} lines/s, {status.files_total} files",
+        f"{shown_bytes(status.lag_bytes)} behind",
+    ]
+    told += [f"{totals.dead_letters} dead letters"] if totals.dead_letters else []
+    told += [f"{shown_bytes(totals.lost_bytes)} lost"] if totals.lost_bytes else []
+    return ", ".join(told) + "".join(f"; {reason}" for reason in status.reasons[:1])
+
+
+def shown_bytes(count: int) -> str:
+    """A number of bytes for people, in decimal units.
+
+    >>> shown_bytes(0), shown_bytes(1_234_567)
+    ('0 bytes', '1.2 MB')
+    """
+    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if count >= unit:
+            return f"{count / unit:.1f} {name}"
+    return f"{count} bytes"
 
 
 def without_times(status: Status) -> Status:

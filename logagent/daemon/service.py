@@ -29,7 +29,7 @@ from logagent.daemon.losses import LEDGER, LossLedger
 from logagent.daemon.monitoring import Monitoring, MonitoringRules
 from logagent.daemon.notify import Notifier
 from logagent.daemon.processes import is_alive
-from logagent.daemon.report import Outage, Reporter
+from logagent.daemon.report import Outage, Reporter, sentence_of
 from logagent.daemon.retention import Retention
 from logagent.daemon.shipper import Shipper, ShipperLimits
 from logagent.daemon.surroundings import Clock, Log
@@ -49,6 +49,8 @@ STATUS_EVERY_S: Final = 1.0
 STATUS_AT_LEAST_EVERY_S: Final = 10.0
 OUTAGE_LOG_EVERY_S: Final = 60.0
 STOP_WITHIN_S: Final = 3.0
+SILENCE_S: Final = 30.0
+"""An append that takes longer is told as an outage, and waited for all the same: it may still come through."""
 
 
 class ServiceLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -306,9 +308,24 @@ class Daemon:
             if self._wakeups.trouble or self.files.unreadable:
                 self._next_full_sweep = self._next_sweep
 
-    def _look_meanwhile(self) -> None:
-        """While an append takes its time: what comes and goes is opened and held all the same."""
+    def _look_meanwhile(self, waited_s: float) -> None:
+        """While an append takes its time: what comes and goes is opened and held all the same.
+
+        A store that hangs is an outage, not a daemon that does: the watchdog is fed. Any other call that does not
+        return, into a store or a file system, starves it.
+        """
         self.look(self._wakeups.wait(0))
+        if waited_s >= SILENCE_S:
+            self._tell_silence(f"the store has not answered for {waited_s:.0f} s")
+        self._say_alive()
+
+    def _tell_silence(self, text: str) -> None:
+        now = self._clock.monotonic()
+        outage = self._begin_outage(text, now)
+        if now - outage.said_at >= OUTAGE_LOG_EVERY_S:
+            outage.said_at = now
+            self._log.error(text)
+        self._report()
 
     def _take(self, look: Look) -> None:
         self.files.take(look, self._clock.monotonic(), self._clock.now_us())
@@ -367,12 +384,16 @@ class Daemon:
         self.shipper.forget()
         self._is_loaded = False
         self._retry_at = now + self._backoff.next_s()
-        text = self._reporter.last_error = str(error) or type(error).__name__
+        self._in_outage(self._begin_outage(str(error) or type(error).__name__, now), now)
+
+    def _begin_outage(self, text: str, now: float) -> Outage:
+        """The outage there is from now on, if there was none; `text` is what is known of it."""
+        self._reporter.last_error = text
         if self._outage is None:
             self._outage = Outage(now, utc_text(self._clock.now_us()), text, said_at=now)
             self._log.error(f"outage: {text}; offsets stay, nothing is lost, trying again")
         self._outage.error = text
-        self._in_outage(self._outage, now)
+        return self._outage
 
     def _in_outage(self, outage: Outage, now: float) -> None:
         if now - outage.said_at >= OUTAGE_LOG_EVERY_S:
@@ -455,6 +476,8 @@ class Daemon:
 
     def _report(self, *, is_last: bool = False) -> None:
         self._reporter.lost_bytes = self._ledger.lost_bytes
+        if self._monitoring is not None:
+            self._reporter.alerts = tuple(self._monitoring.raised)
         self._reporter.report(self._outage, is_last=is_last)
         if self._monitoring is not None:
             now = self._clock.monotonic()
@@ -467,7 +490,4 @@ class Daemon:
         status = self._reporter.status
         if status is not None and status is not self._notified:
             self._notified = status
-            self._notifier.status(
-                f"{status.state}: {status.totals.stored} stored, {status.lag_bytes} bytes behind, "
-                f"{status.files_total} files" + "".join(f"; {reason}" for reason in status.reasons[:1])
-            )
+            self._notifier.status(sentence_of(status))

@@ -100,9 +100,12 @@ class Shipper:
         clock: Clock,
         faults: Faults,
         executor: Executor,
-        while_waiting: Callable[[], None],
+        while_waiting: Callable[[float], None],
     ) -> None:
-        """`while_waiting` is called now and then while an append is waited for; it may look, and nothing else."""
+        """`while_waiting` is called now and then while an append is waited for, with the seconds that has taken.
+
+        It may look and tell, and nothing else.
+        """
         self.files = files
         self.counts = Counts()
         self.checkpoint_trouble: str | None = None
@@ -463,13 +466,14 @@ class Shipper:
         self._acknowledge(batch, receipt)
 
     def _wait_for(self, future: Future[Receipt]) -> Receipt:
+        began = self._clock.monotonic()
         while True:
             try:
                 return future.result(timeout=0.25)
             except TimeoutError:
                 if self.deadline is not None and self._clock.monotonic() > self.deadline:
                     raise StoreUnavailable("the store did not answer before the daemon had to stop") from None
-                self._while_waiting()
+                self._while_waiting(self._clock.monotonic() - began)
 
     def _append_without_poison(self, records: Sequence[Record], error: RecordRejected) -> Receipt:
         """Bisect a refused batch until the poison stands alone: it is dead-lettered, the others are stored.

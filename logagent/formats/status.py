@@ -61,7 +61,10 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole document; `files` lists at most `MAX_LISTED_FILES`, greatest lag first, of `files_total`."""
+    """The whole document; `alerts` are those raised now, a sentence each.
+
+    `files` lists at most `MAX_LISTED_FILES`, greatest lag first, of `files_total`.
+    """
 
     v: int = STATUS_VERSION
     pid: int
@@ -69,6 +72,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: str
     state: DaemonState
     reasons: tuple[str, ...] = ()
+    alerts: tuple[str, ...] = ()
     store: StoreStatus
     watched: tuple[str, ...] = ()
     """The directories whose files are read."""
