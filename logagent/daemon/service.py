@@ -465,6 +465,7 @@ class Daemon:
                 self.shipper.save()
             except (StoreUnavailable, StateUnavailable) as error:
                 self._log.warning(f"stopped without the last batch, it will be read again: {error}")
+                self.shipper.save_unmarked()  # what was seen counts, should the files change before the next start
         else:
             self.shipper.save_unmarked()
         self._report(is_last=True)

@@ -192,3 +192,20 @@ def test_a_refused_batch_with_times_out_of_order_is_stored_whatever_was_pruned_b
     rig.turn()
     rig.settle()
     assert sorted(rig.messages()) == ["fifth", "first", "second", "third"]
+
+
+def test_what_was_seen_is_saved_though_the_last_batch_finds_no_store(rig: Rig) -> None:
+    def away(batch: object) -> None:
+        raise StoreUnavailable("away")
+
+    rig.on_open_store = lambda store: setattr(store, "before", away)
+    path = rig.write("a.jsonl", natives("a", 0, 3))
+    rig.start()
+    rig.turn()
+    rig.stop()
+    size = path.stat().st_size
+    path.unlink()
+    rig.on_open_store = lambda store: None
+    rig.start()
+    rig.rest(60)
+    assert losses(rig) == [(0, size)]
