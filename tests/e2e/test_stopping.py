@@ -7,7 +7,7 @@ import sqlite3
 
 from tests.e2e.processes import Place, Process, numbered, wait_for
 
-LINES = 60_000
+LINES = 400_000
 STOPS_WITHIN_S = 5.0
 
 
