@@ -44,7 +44,10 @@ def nothing_leaks() -> Iterator[None]:
     """A test that leaves a thread or an open file behind fails."""
     threads, files = set(threading.enumerate()), open_files()
     yield
-    left = [thread.name for thread in threading.enumerate() if thread not in threads and thread.is_alive()]
+    new = [thread for thread in threading.enumerate() if thread not in threads]
+    for thread in new:
+        thread.join(timeout=2.0)  # one that is about to end may do so
+    left = [thread.name for thread in new if thread.is_alive()]
     assert not left, f"threads left running: {left}"
     assert not (open_files() - files), f"files left open: {open_files() - files}"
 
