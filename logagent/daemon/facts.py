@@ -34,7 +34,19 @@ def facts_of(fd: int) -> FileFacts:
     seen = os.fstat(fd)
     if not stat.S_ISREG(seen.st_mode):
         raise NotRegular(errno.EINVAL, "not a regular file")
-    identity = Identity(seen.st_dev, seen.st_ino, birth_of(fd))
+    return _facts(seen, Identity(seen.st_dev, seen.st_ino, birth_of(fd)))
+
+
+def facts_again(fd: int, identity: Identity) -> FileFacts:
+    """The facts of a descriptor whose identity is known: it never changes, and its birth time is dear to ask for.
+
+    Raises:
+        OSError: the file system did not answer.
+    """
+    return _facts(os.fstat(fd), identity)
+
+
+def _facts(seen: os.stat_result, identity: Identity) -> FileFacts:
     return FileFacts(identity, seen.st_size, seen.st_nlink, seen.st_mtime_ns, seen.st_ctime_ns)
 
 

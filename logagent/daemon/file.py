@@ -30,7 +30,7 @@ class File:
         path, home: its name now, and the one it was first seen under.
         size, greatest_size, ctime_ns: as last seen.
         directory_device: device of the directory it was seen in.
-        grown_at: when (monotonic) it last changed its size.
+        grown_at: when (monotonic) it last changed its size. `asked_at`: when its descriptor was last asked.
         tail: open, or None while it needs no descriptor.
         scan: while its first whole line is looked for.
         begin_at: bytes it had at a first start that begins at the end; None where it is read from its start.
@@ -52,6 +52,7 @@ class File:
         self.ctime_ns = sighting.ctime_ns
         self.directory_device = directory_device
         self.grown_at = 0.0
+        self.asked_at = float("-inf")
         self.tail: Tail | None = None
         self.scan: FirstLineScan | None = None
         self.stream: Stream | None = None

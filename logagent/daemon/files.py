@@ -116,7 +116,8 @@ class Files:
         for file in list(self):
             if file.trouble is not None and not file.is_let_go:
                 self._busy[id(file)] = file
-            if file.tail is not None and (file.is_unlinked or now - file.grown_at < ACTIVE_S):
+            if file.tail is not None and _is_due(file, now):
+                file.asked_at = now
                 self._update(file, file.tail, now, now_us)
 
     def _see(self, sighting: Sighting, look: Look, names: Names, now: float, now_us: int) -> None:
@@ -586,6 +587,15 @@ class Files:
                 file.stream.acknowledge(Cursor())
                 file.stream.fall_back()
             self._busy[id(file)] = file
+
+
+def _is_due(file: File, now: float) -> bool:
+    """True if it should be asked for its size: the longer a file has been quiet, the more seldom; idle ones never.
+
+    Wake-ups and full sweeps tell of it too. 10,000 files asked every 2 s cost more than 1 % of a core (measured).
+    """
+    quiet_s = now - file.grown_at
+    return file.is_unlinked or (quiet_s < ACTIVE_S and now - file.asked_at >= quiet_s / 10)
 
 
 def _has_place(tail: Tail, entry: FileEntry) -> bool:

@@ -59,10 +59,14 @@ def _state(file: File) -> str:
     return "ok" if file.is_settled else "reading"
 
 
-def files_by_lag(files: Files) -> tuple[FileStatus, ...]:
-    """The files that are behind, in trouble or unfinished, greatest lag first."""
-    listed = [file for file in files if file.lag or file.trouble or file.stream is None]
-    return tuple(map(file_status, heapq.nlargest(MAX_LISTED_FILES, listed, key=lambda file: file.lag)))
+def files_behind(files: Files) -> list[File]:
+    """The files that are behind, in trouble or unfinished: the one look at all of them, of which few are."""
+    return [file for file in files if file.trouble or file.stream is None or file.lag]
+
+
+def by_lag(behind: list[File]) -> tuple[FileStatus, ...]:
+    """Their lines, greatest lag first."""
+    return tuple(map(file_status, heapq.nlargest(MAX_LISTED_FILES, behind, key=lambda file: file.lag)))
 
 
 class Outage(msgspec.Struct):
@@ -117,8 +121,9 @@ class Reporter:
         now = self._clock.monotonic()
         if now - self._written_at < STATUS_EVERY_S and not is_last:
             return
-        self._measure(now)
-        status = self.current(outage)
+        behind = files_behind(self._files)
+        self._measure(now, sum(file.lag for file in behind))
+        status = self._status(outage, behind)
         is_news = self.status is None or without_times(status) != without_times(self.status)
         if not (is_news or is_last or now - self._written_at >= STATUS_AT_LEAST_EVERY_S):
             return
@@ -129,8 +134,11 @@ class Reporter:
 
     def current(self, outage: Outage | None) -> Status:
         """How the daemon is now."""
-        lag = sum(file.lag for file in self._files)
-        troubles = self._troubles()
+        return self._status(outage, files_behind(self._files))
+
+    def _status(self, outage: Outage | None, behind: list[File]) -> Status:
+        lag = sum(file.lag for file in behind)
+        troubles = self._troubles(behind)
         reasons = [outage.error] if outage else []
         return Status(
             pid=os.getpid(),
@@ -145,7 +153,7 @@ class Reporter:
             rate_lines_s=round(self._rate, 1),
             lag_bytes=lag,
             files_total=len(self._files),
-            files=files_by_lag(self._files),
+            files=by_lag(behind),
             forecast=forecast_of(
                 lag_bytes=lag,
                 growth_bytes_s=self._growth,
@@ -154,11 +162,11 @@ class Reporter:
             ),
         )
 
-    def _measure(self, now: float) -> None:
+    def _measure(self, now: float, lag: int) -> None:
         elapsed = now - self._measured_at
         if elapsed < STATUS_EVERY_S:
             return
-        read, lag = self._shipper.counts.read, sum(file.lag for file in self._files)
+        read = self._shipper.counts.read
         self._rate = (read - self._measured_read) / elapsed
         self._growth = (lag - self._measured_lag) / elapsed
         self._measured_at, self._measured_read, self._measured_lag = now, read, lag
@@ -184,9 +192,9 @@ class Reporter:
             last_error=self.last_error,
         )
 
-    def _troubles(self) -> list[str]:
+    def _troubles(self, behind: list[File]) -> list[str]:
         troubles = [f"{printable(path)}: {reason}" for path, reason in self._files.unreadable.items()]
-        in_trouble = [file for file in self._files if file.trouble]
+        in_trouble = [file for file in behind if file.trouble]
         troubles += [f"{printable(file.path)}: {file.trouble}" for file in in_trouble[:SHOWN_TROUBLES]]
         if len(in_trouble) > SHOWN_TROUBLES:
             troubles.append(f"and {len(in_trouble) - SHOWN_TROUBLES} more files that cannot be read")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Final, Protocol
 
-from logagent.daemon.facts import facts_of
+from logagent.daemon.facts import facts_again, facts_of
 from logagent.daemon.identity import FileFacts, Identity
 from logagent.daemon.marker import MARKER_BYTES
 from logagent.daemon.unpack import PIECE_BYTES, Damaged, Unpacker
@@ -59,7 +59,7 @@ def open_tail(path: bytes, compression: str | None) -> tuple[Tail, Identity]:
     except OSError:
         os.close(fd)
         raise
-    return (PackedTail(fd, compression) if compression else PlainTail(fd)), identity
+    return (PackedTail(fd, identity, compression) if compression else PlainTail(fd, identity)), identity
 
 
 class PlainTail:
@@ -69,11 +69,12 @@ class PlainTail:
     is_finished = False
     trouble = None
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, identity: Identity) -> None:
         self._fd = fd
+        self._identity = identity
 
     def facts(self) -> FileFacts:
-        return facts_of(self._fd)
+        return facts_again(self._fd, self._identity)
 
     def read(self, start: int, size: int) -> bytes:
         return os.pread(self._fd, size, start)
@@ -93,8 +94,9 @@ class PackedTail:
 
     is_packed = True
 
-    def __init__(self, fd: int, compression: str) -> None:
+    def __init__(self, fd: int, identity: Identity, compression: str) -> None:
         self._fd = fd
+        self._identity = identity
         self._compression = compression
         self._rewind()
 
@@ -120,7 +122,7 @@ class PackedTail:
         return None
 
     def facts(self) -> FileFacts:
-        return facts_of(self._fd)
+        return facts_again(self._fd, self._identity)
 
     def read(self, start: int, size: int) -> bytes:
         if start < self._start or (self._at_end and self._is_written_anew()):
