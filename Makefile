@@ -35,6 +35,9 @@ docs: $(VENV)/.installed          ## docs/cli.md, from the commands' own help
 bench-query: $(VENV)/.installed   ## what questions cost on a million events, with limits and ratios
 	$(BIN)/python benchmarks/query.py
 
+bench: $(VENV)/.installed         ## all figures into docs/performance.md; QUICK=1 for a short run that keeps nothing
+	$(BIN)/python -m benchmarks
+
 clean:
 	rm -rf $(VENV) build dist *.egg-info
 
