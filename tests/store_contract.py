@@ -77,6 +77,13 @@ def append(store: Store, *records: Record) -> Receipt:
     return store.append(Batch(in_order(records)))
 
 
+def same(receipt: Receipt, *, stored: int, duplicates: int, expired: int = 0) -> bool:
+    """Whether a receipt says so; a store that does not count duplicates takes them for stored."""
+    if receipt.duplicates is None:
+        return receipt == Receipt(stored=stored + duplicates, duplicates=None, expired=expired)
+    return receipt == Receipt(stored=stored, duplicates=duplicates, expired=expired)
+
+
 def all_of(reader: Reader, **selection: Any) -> list[Record]:
     """All log events of a selection, oldest first."""
     return list(reader.events(Selection(direction=OLDEST, **selection), 10_000).records)
@@ -146,15 +153,15 @@ def test_the_timestamp_comes_back_as_it_was_written(store: Store, reader: Reader
 def test_appending_again_stores_nothing_again(store: Store, reader: Reader) -> None:
     """Keys decide, also within one batch and for lines without a time."""
     records = [event(1), event(2, own=False), run_start(3), learning(4), run_end(5)]
-    assert append(store, *records, event(1)) == Receipt(stored=5, duplicates=1)
-    assert append(store, *records) == Receipt(stored=0, duplicates=5)
+    assert same(append(store, *records, event(1)), stored=5, duplicates=1)
+    assert same(append(store, *records), stored=0, duplicates=5)
     assert reader.count(Selection()).value == 2
 
 
 def test_a_line_without_a_time_is_one_record_whatever_time_it_is_given(store: Store, reader: Reader) -> None:
     """The time first seen is kept."""
     append(store, event(1, own=False))
-    assert append(store, event(1, own=False, at_us=START_US + 999_000_000)) == Receipt(stored=0, duplicates=1)
+    assert same(append(store, event(1, own=False, at_us=START_US + 999_000_000)), stored=0, duplicates=1)
     assert [r.ts_us for r in all_of(reader)] == [START_US + 1_000_000]
 
 
@@ -170,7 +177,7 @@ def test_old_lines_read_late_are_told_apart_too(store: Store, reader: Reader) ->
     records = [event(n) for n in range(6_000)]
     append(store, *records)
     late = [records[0], event(7_000), records[5_999]]
-    assert append(store, *late) == Receipt(stored=1, duplicates=2)
+    assert same(append(store, *late), stored=1, duplicates=2)
 
 
 def test_a_record_whose_key_holds_another_time_is_rejected_whole(store: Store, reader: Reader) -> None:
@@ -185,7 +192,7 @@ def test_a_number_beyond_64_bits_is_rejected(store: Store, reader: Reader) -> No
     """And what comes after is stored."""
     with pytest.raises(RecordRejected):
         append(store, event(1), event(2, pid=10**30))
-    assert append(store, event(1)) == Receipt(stored=1, duplicates=0)
+    assert same(append(store, event(1)), stored=1, duplicates=0)
 
 
 def test_the_greatest_end_of_a_file_is_known_and_never_falls(store: Store) -> None:
@@ -589,7 +596,7 @@ def test_what_was_pruned_stays_out_when_its_file_is_read_again(store: Store, rea
     store.prune(PruneCriteria(before_us=recent.ts_us))
     again = msgspec.structs.replace(old, ingested_us=START_US * 2)
     unseen = event(3_000, at_us=old.ts_us, ingested_us=START_US * 2)
-    assert append(store, again, recent, unseen) == Receipt(stored=1, duplicates=1, expired=1)
+    assert same(append(store, again, recent, unseen), stored=1, duplicates=1, expired=1)
 
 
 def test_a_pruned_run_stays_out(store: Store, reader: Reader) -> None:
@@ -597,7 +604,7 @@ def test_a_pruned_run_stays_out(store: Store, reader: Reader) -> None:
     records = [run_start(0), event(1), learning(2)]
     append(store, *records)
     store.prune(PruneCriteria(execution_ids=("run-a", "run-x")))
-    assert append(store, *records, event(5)) == Receipt(stored=0, duplicates=2, expired=2)
+    assert same(append(store, *records, event(5)), stored=0, duplicates=2, expired=2)
     assert reader.run("run-a") is not None and len(reader.learnings()) == 1
 
 
@@ -605,7 +612,7 @@ def test_pruning_a_level_refuses_no_new_lines_of_it(store: Store, reader: Reader
     """Only those that were there."""
     append(store, event(1, level="DEBUG"))
     store.prune(PruneCriteria(level_no=10))
-    assert append(store, event(1, level="DEBUG"), event(2, level="DEBUG")) == Receipt(stored=1, duplicates=0, expired=1)
+    assert same(append(store, event(1, level="DEBUG"), event(2, level="DEBUG")), stored=1, duplicates=0, expired=1)
 
 
 # Free queries

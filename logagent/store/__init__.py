@@ -13,13 +13,18 @@ from urllib.parse import unquote
 from logagent.errors import ConfigError
 
 if TYPE_CHECKING:
+    from logagent.settings import Settings
     from logagent.store.protocol import Reader, Store
 
 __all__ = ["open_reader", "open_store"]
 
+_ARANGO = ("arangodb", "arangodb+http", "arangodb+https")
 
-def open_store(url: str) -> Store:
+
+def open_store(url: str, settings: Settings | None = None) -> Store:
     """The store at `url`, to write; nothing is opened before its `prepare()`.
+
+    ArangoDB takes its password, time-outs and certificates from `settings`, by default those of the environment.
 
     Raises:
         ConfigError: the URL names no store that this version knows.
@@ -29,11 +34,16 @@ def open_store(url: str) -> Store:
         from logagent.store.sqlite.writer import SqliteStore
 
         return SqliteStore(path)
+    if backend in _ARANGO:
+        from logagent.store.arango.access import access_of
+        from logagent.store.arango.writer import ArangoStore
+
+        return ArangoStore(access_of(url, settings or _settings()))
     raise _unknown(backend)
 
 
-def open_reader(url: str) -> Reader:
-    """The store at `url`, to ask.
+def open_reader(url: str, settings: Settings | None = None) -> Reader:
+    """The store at `url`, to ask; `settings` as for `open_store`.
 
     Raises:
         ConfigError: the URL names no store that this version knows.
@@ -44,6 +54,11 @@ def open_reader(url: str) -> Reader:
         from logagent.store.sqlite.reader import SqliteReader
 
         return SqliteReader(path)
+    if backend in _ARANGO:
+        from logagent.store.arango.access import access_of
+        from logagent.store.arango.reader import ArangoReader
+
+        return ArangoReader(access_of(url, settings or _settings()))
     raise _unknown(backend)
 
 
@@ -57,7 +72,11 @@ def _parts(url: str) -> tuple[str, str]:
     return backend, path
 
 
+def _settings() -> Settings:
+    from logagent.settings import load_settings
+
+    return load_settings()
+
+
 def _unknown(backend: str) -> ConfigError:
-    if backend.startswith("arangodb"):
-        return ConfigError("a store in ArangoDB is not in this version yet: use sqlite:///absolute/path/logs.db")
-    return ConfigError(f"store scheme {backend!r} is unknown: use sqlite:///absolute/path/logs.db")
+    return ConfigError(f"store scheme {backend!r} is unknown: use sqlite:///path or arangodb://host:port/database")

@@ -1,0 +1,69 @@
+"""Access: where the servers are, as whom to log in, and how long to wait for an answer."""
+
+from __future__ import annotations
+
+import ssl
+from typing import NamedTuple
+
+from logagent.errors import ConfigError
+from logagent.settings import ArangoAddress, Settings, arango_password, parse_store_url
+from logagent.settings.secret import Secret
+
+
+class Access(NamedTuple):
+    """All that a connection needs. Its repr shows no password, since a `Secret`'s does not."""
+
+    servers: tuple[str, ...]
+    database: str
+    username: str
+    password: Secret
+    url: str
+    timeout_s: float = 30.0
+    ca_file: str | None = None
+    replication_factor: int = 1
+    write_concern: int = 1
+
+    def ssl_context(self) -> ssl.SSLContext | bool:
+        """What a server's certificate is checked against; True: what the machine trusts.
+
+        Raises:
+            ConfigError: the file of certificates cannot be used.
+        """
+        if self.ca_file is None:
+            return True
+        try:
+            return ssl.create_default_context(cafile=self.ca_file)
+        except (OSError, ssl.SSLError) as error:
+            raise ConfigError(f"cannot use the certificates in {self.ca_file} (arango_ca_file): {error}") from error
+
+
+def access_of(url: str, settings: Settings) -> Access:
+    """Access to the store at `url`; what the URL leaves open comes from the settings.
+
+    Raises:
+        ConfigError: the URL is none of ArangoDB, or there is no password.
+    """
+    try:
+        address = parse_store_url(url)
+    except ValueError as error:
+        raise ConfigError(f"store {url!r} is no URL of ArangoDB: {error}") from error
+    if not isinstance(address, ArangoAddress):
+        raise ConfigError(f"store {url!r} is not in ArangoDB")
+    password = arango_password(settings)
+    if password is None:
+        raise ConfigError(f"no password for {address.url}: set ARANGO_PASSWORD or ARANGO_PASSWORD_FILE")
+    address = address._replace(
+        username=address.username or settings.arango_username,
+        database=address.database or settings.arango_database,
+    )
+    return Access(
+        servers=address.servers,
+        database=address.database or settings.arango_database,
+        username=address.username or settings.arango_username,
+        password=password,
+        url=address.url,
+        timeout_s=settings.arango_timeout_s,
+        ca_file=settings.arango_ca_file,
+        replication_factor=settings.arango_replication_factor,
+        write_concern=settings.arango_write_concern,
+    )

@@ -1,0 +1,139 @@
+"""Relations, vectors and memories: what is kept beside the records, read again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+from arangoasync.request import Method
+
+from logagent.formats.record import Record
+from logagent.store.arango.connection import Connection
+from logagent.store.arango.finding import Filter, Found, asked, best_of
+from logagent.store.arango.narrowing import narrowed
+from logagent.store.arango.schema import EMBEDDINGS
+from logagent.store.derived import Memory, Relation, Vector
+from logagent.store.protocol import EventPage
+from logagent.store.selection import EVERYTHING, Selection
+from logagent.store.text import original, storable, storable_or_none
+
+MAX_COMPARED: Final = 20_000
+_ROWS: Final = 1_000
+
+
+class _Edge(msgspec.Struct):
+    from_log: str
+    to_log: str
+    relationship: str
+    confidence: float
+    method: str
+    rationale: str
+
+
+class _Model(msgspec.Struct):
+    model: str
+    total: int
+
+
+class _Memory(msgspec.Struct):
+    memory_id: str
+    memory_type: str
+    content: str
+    metadata_text: str
+    created_us: int
+
+
+def relations(connection: Connection, ids: Sequence[str], limit: int) -> list[Relation]:
+    """Edges from or to any of those."""
+    rows = connection.rows("relations_of", _Edge, ids=[storable(each) for each in ids], limit=max(limit, 0))
+    return [
+        Relation(
+            original(row.from_log), original(row.to_log), original(row.relationship), row.confidence,
+            original(row.method), original(row.rationale),
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def vector_models(connection: Connection) -> dict[str, int]:
+    """Models with how many vectors each has."""
+    return {original(row.model): row.total for row in connection.rows("vectors_models", _Model)}
+
+
+def without_vector(connection: Connection, selection: Selection, model: str, limit: int) -> list[Record]:
+    """Events that the model has not seen, the last stored first."""
+    narrow = narrowed(msgspec.structs.replace(selection, after=None))
+    test = Filter(connection, selection.where, is_needed=not narrow.is_exact)
+    records: list[Record] = []
+    before: dict[str, Any] | None = None
+    while not narrow.is_empty and len(records) < limit:
+        bound = {**narrow.bound, "model": storable(model), "before": before, "limit": _ROWS}
+        found = asked(connection, "events_without_vector", **bound)
+        records += [each.record for each in test(found)]
+        if len(found) < _ROWS:
+            break
+        before = _place(found[-1])
+    return records[: max(limit, 0)]
+
+
+def _place(found: Found) -> dict[str, Any]:
+    document = found.document
+    return {
+        "arrival": document.arrival,
+        "ts_us": document.ts_us,
+        "offset": document.offset,
+        "key": document.key,
+    }
+
+
+def nearest(connection: Connection, selection: Selection, vector: Vector, limit: int) -> EventPage:
+    """Events by cosine: by the vector index where there is one and nothing else is asked, else compared one by one."""
+    selection = msgspec.structs.replace(selection, after=None)
+    if limit <= 0:
+        return EventPage([], False, scores=())
+    narrow = narrowed(selection)
+    bound: dict[str, Any] = {"model": storable(vector.model), "vector": vector.values, **narrow.bound}
+    if _is_everything(selection) and _has_index(connection, len(vector.values)):
+        bound["most"] = 4 * limit + 50
+        best, has_more = best_of(connection, "vectors_near", selection, narrow, limit, bound)
+        note: str | None = "found by the vector index, which is approximate"
+    else:
+        bound |= {"dimension": len(vector.values), "most": MAX_COMPARED}
+        best, has_more = best_of(connection, "vectors_nearest", selection, narrow, limit, bound)
+        note = _note(connection, vector)
+    return EventPage([record for record, _ in best], has_more, [score for _, score in best], note)
+
+
+def _is_everything(selection: Selection) -> bool:
+    return selection == Selection(direction=selection.direction) and selection.where == EVERYTHING
+
+
+def _has_index(connection: Connection, dimension: int) -> bool:
+    """Whether there is a vector index for such vectors that has trained itself."""
+    found = connection.call(Method.GET, "/_api/index", params={"collection": EMBEDDINGS})["indexes"]
+    return any(
+        index["type"] == "vector"
+        and index["params"]["dimension"] == dimension
+        and index["params"]["metric"] == "cosine"
+        and index.get("trainingState", "ready") == "ready"
+        for index in found
+    )
+
+
+def _note(connection: Connection, vector: Vector) -> str | None:
+    bound = {"model": storable(vector.model), "dimension": len(vector.values)}
+    total = connection.rows("vectors_count", int, limit=MAX_COMPARED + 1, **bound)
+    return f"compared with the {MAX_COMPARED:,} vectors last stored" if sum(total) > MAX_COMPARED else None
+
+
+def memories(connection: Connection, memory_type: str | None, limit: int) -> list[Memory]:
+    """The newest, of one type or of all."""
+    rows = connection.rows("memories", _Memory, memory_type=storable_or_none(memory_type), limit=max(limit, 0))
+    return [
+        Memory(
+            original(row.memory_id), original(row.memory_type), original(row.content),
+            msgspec.Raw(row.metadata_text.encode()), row.created_us,
+        )
+        for row in rows
+    ]  # fmt: skip

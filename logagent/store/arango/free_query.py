@@ -1,0 +1,89 @@
+"""Free AQL by agents and people: explained first, run only if it reads, with a deadline and a row cap."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+from arangoasync.request import Method
+
+from logagent.errors import BadQuery, NotPermitted, QueryTimeout, RecordRejected, StoreError
+from logagent.store.arango.connection import Connection
+from logagent.store.arango.errors import Reaction, ServerError, translation
+from logagent.store.protocol import Rows
+
+_WRITES: Final = frozenset({"InsertNode", "UpdateNode", "ReplaceNode", "RemoveNode", "UpsertNode"})
+_MEMORY_BYTES: Final = 256 << 20
+
+
+class _Page(msgspec.Struct):
+    result: list[Any]
+    hasMore: bool = False  # noqa: N815 - the server's own name
+    id: str | None = None
+
+
+def free_query(
+    connection: Connection,
+    text: str,
+    params: Sequence[Any] | Mapping[str, Any],
+    *,
+    max_rows: int,
+    timeout_s: float,
+) -> Rows:
+    """Run one query; see `Reader.free_query`."""
+    if not isinstance(params, Mapping):
+        if params:
+            raise BadQuery("AQL takes parameters by name: @name in the query, name=value beside it")
+        params = {}
+    _check_reads_only(connection, text, params)
+    body = {
+        "query": text,
+        "bindVars": params,
+        "batchSize": max(max_rows, 1),
+        "memoryLimit": _MEMORY_BYTES,
+        "options": {"maxRuntime": timeout_s, "stream": True},
+    }
+    page = msgspec.convert(_asked(connection, "/_api/cursor", body, timeout_s), _Page)
+    if page.hasMore and page.id:
+        connection.call(Method.DELETE, f"/_api/cursor/{page.id}", allowed=(404,))
+    return _rows(page.result[:max_rows], page.hasMore or len(page.result) > max_rows)
+
+
+def _check_reads_only(connection: Connection, text: str, params: Mapping[str, Any]) -> None:
+    explained = _asked(connection, "/_api/explain", {"query": text, "bindVars": params}, 0)
+    for node in explained["plan"]["nodes"]:
+        if node["type"] in _WRITES:
+            raise NotPermitted(f"only reading is allowed here: the query would {node['type'][:-4].lower()}")
+
+
+def _asked(connection: Connection, path: str, body: Any, timeout_s: float) -> Any:
+    try:
+        encoded = msgspec.json.encode(body)
+    except (TypeError, OverflowError, UnicodeEncodeError) as error:
+        raise BadQuery(f"the parameters do not fit the query: {error}") from error
+    try:
+        return connection.read(connection.raw(Method.POST, path, encoded), Any)
+    except ServerError as error:
+        raise _translated(error, connection.url, timeout_s) from error
+
+
+def _translated(error: ServerError, url: str, timeout_s: float) -> Exception:
+    if error.reaction is Reaction.TOO_LONG:
+        return QueryTimeout(f"not done after {timeout_s:g} s", partial=Rows((), [], True))
+    if error.number == 32:
+        return BadQuery(f"AQL: it needs more than {_MEMORY_BYTES >> 20} MiB of memory: {error.text}")
+    if error.reaction is Reaction.LOG_IN and error.status == 403:
+        return NotPermitted(f"only reading is allowed here: {error.text}")
+    found: StoreError = translation(error, url)
+    if error.status in (400, 404) or isinstance(found, RecordRejected):
+        return BadQuery(f"AQL: {error.text}")
+    return found
+
+
+def _rows(found: Sequence[Any], truncated: bool) -> Rows:
+    """Objects become rows under the names of all their attributes; anything else is one column."""
+    if found and all(isinstance(row, dict) for row in found):
+        columns = tuple(dict.fromkeys(name for row in found for name in row))
+        return Rows(columns, [tuple(row.get(name) for name in columns) for row in found], truncated)
+    return Rows(("value",) if found else (), [(row,) for row in found], truncated)

@@ -1,0 +1,203 @@
+"""Setting up: a database brought to what `schema` says, as often as asked; users with no more rights than they need.
+
+Every step looks first and changes only what differs, so an interrupted set-up is finished by the next one.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+from arangoasync.request import Method
+
+from logagent.errors import StoreAuthError, StoreTooNew
+from logagent.store.arango.connection import Connection
+from logagent.store.arango.schema import (
+    ANALYZER_DEFINITION,
+    COLLECTIONS,
+    EDGES,
+    GRAPH,
+    META,
+    RUNS,
+    VERSION,
+    VIEW,
+    VIEW_FIXED,
+    VIEW_LINKS,
+    Collection,
+    Index,
+)
+from logagent.store.protocol import StoreIdentity
+
+_MISSING: Final = (404,)
+_EXISTS: Final = (409,)
+
+
+class Meta(msgspec.Struct):
+    """The document `log_meta/store`."""
+
+    store_id: str
+    store_seq: int = 0
+    schema_version: int = 0
+
+
+def identity_of(connection: Connection) -> Meta | None:
+    """What the store says of itself; None where nothing is set up.
+
+    Raises:
+        StoreTooNew: the schema is newer than this program.
+    """
+    answer = connection.call(Method.GET, f"/_api/document/{META}/store", allowed=_MISSING)
+    if "store_id" not in answer:
+        return None
+    meta = msgspec.convert(answer, Meta)
+    if meta.schema_version > VERSION:
+        raise StoreTooNew(
+            f"{connection.url} has schema {meta.schema_version}, this logagent knows {VERSION}: upgrade logagent"
+        )
+    return meta
+
+
+def set_up(connection: Connection) -> StoreIdentity:
+    """Make what is missing, change what differs, record the version. A current store costs one request."""
+    meta = identity_of(connection)
+    if meta is None:
+        _ensure_database(connection)
+    if meta is None or meta.schema_version < VERSION:
+        bring_up_to_date(connection)
+        meta = identity_of(connection)
+    assert meta is not None
+    return StoreIdentity(meta.store_id, meta.store_seq)
+
+
+def _ensure_database(connection: Connection) -> None:
+    """Make the database if it is missing, which takes a user with rights on `_system`."""
+    found = connection.call(Method.GET, "/_api/database/current", allowed=_MISSING)
+    if not found.get("errorNum"):
+        return
+    admin = Connection(connection.access, "_system")
+    try:
+        make_database(admin, connection.access.database, [])
+    except StoreAuthError as error:
+        text = f"{connection.url}: no such database, and this user may not make it: `logagent init` as an admin does"
+        raise StoreAuthError(text) from error
+    finally:
+        admin.close()
+
+
+def bring_up_to_date(connection: Connection) -> None:
+    """Compare everything with the definitions, whatever the recorded version says."""
+    placement = _placement(connection) if _is_cluster(connection) else {}
+    for collection in COLLECTIONS:
+        _ensure_collection(connection, collection, placement)
+    _ensure_graph(connection)
+    connection.call(Method.POST, "/_api/analyzer", ANALYZER_DEFINITION)
+    _ensure_view(connection)
+    connection.execute("meta_ready", store_id=secrets.token_hex(16), version=VERSION)
+
+
+def _is_cluster(connection: Connection) -> bool:
+    """Settings of a cluster are sent only to one: a single server takes none of them."""
+    return bool(connection.call(Method.GET, "/_admin/server/role").get("role") == "COORDINATOR")
+
+
+def _placement(connection: Connection) -> dict[str, Any]:
+    access = connection.access
+    return {"replicationFactor": access.replication_factor, "writeConcern": access.write_concern}
+
+
+def _ensure_collection(connection: Connection, wanted: Collection, placement: Mapping[str, Any]) -> None:
+    path = f"/_api/collection/{wanted.name}/properties"
+    found = connection.call(Method.GET, path, allowed=_MISSING)
+    if found.get("errorNum"):
+        body = {"name": wanted.name, "type": 3 if wanted.has_edges else 2, **placement}
+        if wanted.schema is not None:
+            body["schema"] = wanted.schema
+        connection.call(Method.POST, "/_api/collection", body, allowed=_EXISTS)
+    elif wanted.schema is not None and _differs(found.get("schema"), wanted.schema):
+        connection.call(Method.PUT, path, {"schema": wanted.schema})
+    _ensure_indexes(connection, wanted)
+
+
+def _differs(found: Any, wanted: Any) -> bool:
+    """Whether what the server shows lacks something; it adds defaults of its own."""
+    if isinstance(wanted, dict):
+        return not isinstance(found, dict) or any(_differs(found.get(name), wanted[name]) for name in wanted)
+    return bool(found != wanted)
+
+
+def _ensure_indexes(connection: Connection, collection: Collection) -> None:
+    where = {"collection": collection.name}
+    found = connection.call(Method.GET, "/_api/index", params=where)["indexes"]
+    named = {index["name"]: index for index in found}
+    for wanted in collection.indexes:
+        there = named.get(wanted.name)
+        if there is not None and _is_other(there, wanted):
+            connection.call(Method.DELETE, f"/_api/index/{there['id']}")
+            there = None
+        if there is None:
+            body = {"type": "persistent", "name": wanted.name, "fields": wanted.fields, "sparse": wanted.is_sparse}
+            connection.call(Method.POST, "/_api/index", {**body, "inBackground": True}, where)
+
+
+def _is_other(found: Mapping[str, Any], wanted: Index) -> bool:
+    return (tuple(found["fields"]), found["sparse"]) != (wanted.fields, wanted.is_sparse)
+
+
+def _ensure_graph(connection: Connection) -> None:
+    found = connection.call(Method.GET, f"/_api/gharial/{GRAPH}", allowed=_MISSING)
+    if "graph" not in found:
+        body = {"name": GRAPH, "edgeDefinitions": [EDGES], "orphanCollections": [RUNS]}
+        connection.call(Method.POST, "/_api/gharial", body, allowed=_EXISTS)
+    elif _edges(found["graph"]) != _edges({"edgeDefinitions": [EDGES]}):
+        connection.call(Method.PUT, f"/_api/gharial/{GRAPH}/edge/{EDGES['collection']}", EDGES)
+
+
+def _edges(graph: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    return [(each["collection"], sorted(each["from"]), sorted(each["to"])) for each in graph["edgeDefinitions"]]
+
+
+def _ensure_view(connection: Connection) -> None:
+    """A view is made anew where what differs cannot be changed; its links fill it again from the collections."""
+    path = f"/_api/view/{VIEW}"
+    found = connection.call(Method.GET, f"{path}/properties", allowed=_MISSING)
+    if not found.get("errorNum") and _is_fixed_otherwise(found):
+        connection.call(Method.DELETE, path)
+        found = {"errorNum": 1203}
+    if found.get("errorNum"):
+        body = {"name": VIEW, "type": "arangosearch", **VIEW_FIXED, "links": VIEW_LINKS}
+        connection.call(Method.POST, "/_api/view", body, allowed=_EXISTS)
+    elif _differs(found.get("links"), VIEW_LINKS):
+        connection.call(Method.PATCH, f"{path}/properties", {"links": VIEW_LINKS})
+
+
+def _is_fixed_otherwise(found: Mapping[str, Any]) -> bool:
+    return found.get("type") != "arangosearch" or _sorting(found) != _sorting(VIEW_FIXED)
+
+
+def _sorting(view: Mapping[str, Any]) -> list[tuple[str, bool]]:
+    """The server shows `asc` as true in some versions, as a direction in others."""
+    return [(each["field"], each.get("direction", "asc") == "desc") for each in view.get("primarySort", ())]
+
+
+class UserSpec(msgspec.Struct, frozen=True):
+    """A user to be made: its password is set only where the user is new."""
+
+    name: str
+    password: str
+    right: str
+    """`rw` for the daemon, `ro` for questions."""
+
+
+def make_database(admin: Connection, database: str, users: list[UserSpec]) -> None:
+    """Make the database, and users that may do what they have to and no more; `admin` is connected to `_system`.
+
+    In a cluster all of it lies in one shard: then a batch is one transaction, and joins and the graph stay local.
+    """
+    options = {"sharding": "single", **_placement(admin)} if _is_cluster(admin) else {}
+    admin.call(Method.POST, "/_api/database", {"name": database, "options": options}, allowed=_EXISTS)
+    for user in users:
+        body = {"user": user.name, "passwd": user.password}
+        admin.call(Method.POST, "/_api/user", body, allowed=_EXISTS)
+        admin.call(Method.PUT, f"/_api/user/{user.name}/database/{database}", {"grant": user.right})

@@ -1,0 +1,213 @@
+"""The daemon's handle on ArangoDB: each call may be made again, whatever became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgspec
+
+from logagent.errors import RecordRejected, StoreUnavailable
+from logagent.formats.fold import run_key
+from logagent.formats.record import LogLine, Record
+from logagent.store.arango import derived_writes, folding
+from logagent.store.arango.access import Access
+from logagent.store.arango.connection import Connection
+from logagent.store.arango.documents import EventEncoder, embeddings_of
+from logagent.store.arango.folded import run_of
+from logagent.store.arango.insert import insert, insert_objects
+from logagent.store.arango.intake import Intake
+from logagent.store.arango.prune_log import PruneLog, bound_criteria
+from logagent.store.arango.schema import EMBEDDINGS, ERRORS, EVENTS, LINES
+from logagent.store.arango.setup import set_up
+from logagent.store.arango.sightings import ErrorsSeen
+from logagent.store.derived import Memory, Relation, Vector
+from logagent.store.protocol import Batch, Holding, OpenRun, PruneCriteria, PruneResult, Receipt, StoreIdentity
+from logagent.store.text import storable
+
+PATIENCE_MS: Final = 60_000
+"""A batch that began and never ended, since its daemon or its reply was lost, holds arrivals up for so long."""
+
+
+class _Begun(msgspec.Struct):
+    number: int
+    prune_version: int
+
+
+class _Open(msgspec.Struct):
+    fold: str
+    fingerprint: str
+
+
+class ArangoStore:
+    """See `logagent.store.protocol.Store`. Any thread may call it, one at a time."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._connection: Connection | None = None
+        self._encoder = EventEncoder()
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """What is known of a store is not known of the one that may have taken its place."""
+        self._errors = ErrorsSeen()
+        self._runs: dict[str, int] = {}
+
+    @property
+    def url(self) -> str:
+        """Where the store is, without secrets."""
+        return self._access.url
+
+    def prepare(self) -> StoreIdentity:
+        """Log in, and make or migrate the schema."""
+        self.close()
+        self._begin_anew()
+        connection = Connection(self._access)
+        try:
+            identity = set_up(connection)
+            self._prune_log = PruneLog(connection)
+            self._prune_log.refresh()
+        except BaseException:
+            connection.close()
+            raise
+        self._connection = connection
+        return identity
+
+    def append(self, batch: Batch) -> Receipt:
+        """Store what is not there; how much of it was there is not known."""
+        connection, records = self._open(), batch.records
+        begun = connection.value("batch_begin", _Begun, patience_ms=PATIENCE_MS)
+        self._prune_log.refresh(begun.prune_version)
+        intake = Intake(begun.number, self._encoder, self._errors)
+        try:
+            intake.take(records, self._prune_log.check([r for r in records if type(r.line) is LogLine]))
+            self._store(connection, intake)
+        except RecordRejected:
+            connection.execute("batch_end", number=begun.number, sources=[], runs=[])
+            raise
+        self._end(connection, begun.number, intake)
+        return Receipt(stored=len(records) - intake.expired, duplicates=None, expired=intake.expired)
+
+    def _store(self, connection: Connection, intake: Intake) -> None:
+        if intake.events:
+            self._insert_events(connection, intake)
+        if intake.with_embeddings:
+            insert_objects(connection, EMBEDDINGS, embeddings_of(intake.with_embeddings))
+        if intake.folded:
+            folding.keep(connection, intake.folded)
+        if seen := self._errors.sightings():
+            insert_objects(connection, ERRORS, self._errors.new_shapes())
+            connection.execute("errors_seen", seen=seen)
+            self._errors.told()
+
+    def _insert_events(self, connection: Connection, intake: Intake) -> None:
+        try:
+            insert(connection, EVENTS, intake.body())
+        except RecordRejected as error:
+            if error.index is None or error.number <= 20:
+                raise
+            place = intake.places[error.index]
+            raise RecordRejected(str(error), number=error.number, index=place) from error
+
+    def _end(self, connection: Connection, number: int, intake: Intake) -> None:
+        """A run's first event hardly ever changes, so it is told once."""
+        runs = [run for run in intake.runs() if run["first_us"] < self._runs.get(run["_key"], 1 << 62)]
+        connection.execute("batch_end", number=number, sources=intake.sources(), runs=runs)
+        if len(self._runs) > 20_000:
+            self._runs.clear()
+        self._runs.update({run["_key"]: run["first_us"] for run in runs})
+
+    def mark(self) -> int:
+        """Raise the mark, synced to disk, and with it all that was written before. A lost reply raises it twice."""
+        return self._open().value("meta_mark", int)
+
+    def stored_end(self, fingerprint: int) -> int | None:
+        """How far that file has been appended."""
+        rows = self._open().rows("sources_of", dict[str, Any], fingerprints=["%016x" % fingerprint])
+        return rows[0]["stored_end"] if rows else None
+
+    def account(self, records: Sequence[Record]) -> list[Holding]:
+        """Stored, expired or absent, for each."""
+        logs = [record for record in records if type(record.line) is LogLine]
+        known = self._there(EVENTS, logs) | self._there(LINES, [r for r in records if type(r.line) is not LogLine])
+        self._prune_log.refresh()
+        is_expired = self._prune_log.check(logs)
+        return [
+            Holding.STORED
+            if record.key in known
+            else Holding.EXPIRED
+            if is_expired is not None and type(record.line) is LogLine and is_expired(record)
+            else Holding.ABSENT
+            for record in records
+        ]
+
+    def _there(self, collection: str, records: Sequence[Record]) -> set[str]:
+        if not records:
+            return set()
+        bound: dict[str, Any] = {"keys": [record.key for record in records], "@collection": collection}
+        return set(self._open().rows("keys_there", str, **bound))
+
+    def open_runs(self, hostname: str) -> list[OpenRun]:
+        """Managed runs of the host that nobody has ended."""
+        return [_open_run(each) for each in self._open().rows("runs_open", _Open, hostname=storable(hostname))]
+
+    def mark_crashed(self, execution_ids: Sequence[str], at_us: int) -> None:
+        """Say of those runs that are still open that they crashed."""
+        self._open().execute("runs_crashed", keys=[run_key(each) for each in execution_ids], at_us=at_us)
+
+    def prune(self, criteria: PruneCriteria, *, limit: int = 5_000, dry_run: bool = False) -> PruneResult:
+        """One step: what hangs on events goes before them, so that a crash leaves nothing that hangs on none."""
+        connection = self._open()
+        if criteria == PruneCriteria():
+            return PruneResult(0, 0)
+        bound = bound_criteria(criteria)
+        if dry_run:
+            return PruneResult(connection.value("prune_count", int, **bound), 0)
+        self._prune_log.remember(criteria)
+        keys = connection.rows("prune_choose", str, limit=limit, **bound)
+        if keys:
+            connection.execute("prune_edges", keys=keys)
+            vectors = [*keys, *(f"{key}.line" for key in keys)]
+            connection.execute("prune_keys", keys=vectors, **{"@collection": EMBEDDINGS})
+            connection.execute("prune_keys", keys=keys, **{"@collection": EVENTS})
+        return PruneResult(len(keys), len(keys))
+
+    def save_relations(self, relations: Sequence[Relation]) -> int:
+        """Keep relations as edges; how many are new."""
+        return derived_writes.save_relations(self._open(), relations)
+
+    def save_vectors(self, vectors: Sequence[Vector]) -> int:
+        """Keep vectors of the events that are there."""
+        return derived_writes.save_vectors(self._open(), vectors)
+
+    def save_memories(self, memories: Sequence[Memory]) -> int:
+        """Keep memories; how many are new."""
+        return derived_writes.save_memories(self._open(), memories)
+
+    def ping(self) -> None:
+        """Ask whether it is there and may be written to: a write that changes nothing."""
+        self._open().execute("ping")
+
+    def close(self) -> None:
+        """Log out."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _open(self) -> Connection:
+        if self._connection is None:
+            raise StoreUnavailable(f"{self.url} is not open: prepare() comes first")
+        return self._connection
+
+
+def _open_run(found: _Open) -> OpenRun:
+    run = run_of("", found.fold, None)
+    return OpenRun(
+        run.execution_id,
+        run.hostname,
+        run.boot_id,
+        run.pid_namespace,
+        run.pid,
+        run.process_start,
+        int(found.fingerprint, 16),
+    )
