@@ -170,6 +170,7 @@ def follow_rules(settings: Settings) -> FollowRules:
         context=file_context(settings),
         start_at_end=settings.start_at == "end",
         close_after_s=settings.close_after_s,
+        idle_after_s=settings.idle_after_s,
         max_open=max(raise_descriptor_limit() - RESERVED_DESCRIPTORS, 16),
     )
 

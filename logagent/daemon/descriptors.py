@@ -11,7 +11,6 @@ from typing import Final
 
 from logagent.daemon.file import File
 from logagent.daemon.tail import Tail, open_tail
-from logagent.daemon.tracker import ACTIVE_S
 
 SHORTAGE: Final = frozenset({errno.EMFILE, errno.ENFILE})
 ANOTHER_FILE: Final = "another file has its name"
@@ -67,10 +66,10 @@ class Descriptors:
         """Something was read or acknowledged: look again for a descriptor to free."""
         self._is_none_idle = False
 
-    def close_idle(self, now: float) -> None:
-        """Free the descriptors of files that wait for nothing and have not grown for ten minutes."""
+    def close_idle(self, now: float, idle_after_s: float) -> None:
+        """Free the descriptors of files that wait for nothing and have not grown for so long."""
         for file in list(self._open.values()):
-            if file.is_idle and now - file.grown_at > ACTIVE_S:
+            if file.is_idle and now - file.grown_at > idle_after_s:
                 self.close(file)
 
     def _close_idlest(self) -> bool:

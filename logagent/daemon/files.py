@@ -23,7 +23,6 @@ from logagent.daemon.marker import NO_MARKER, marker_before
 from logagent.daemon.stream import Stream
 from logagent.daemon.tail import Tail
 from logagent.daemon.tracker import (
-    ACTIVE_S,
     LOSS_GRACE_S,
     LettingGo,
     fingerprint_of,
@@ -47,13 +46,15 @@ class FollowRules(msgspec.Struct, frozen=True, kw_only=True):
     """How files are followed: from the settings, fixed while the daemon runs.
 
     `context` is every file's, but for its origin and script name. `start_at_end`: files that are there at the very
-    first start are followed from their end on.
+    first start are followed from their end on. `idle_after_s`: a file without growth for so long is closed, and
+    looked at in the sweeps of idle files only.
     """
 
     host: str
     context: FileContext
     start_at_end: bool = False
     close_after_s: float = 60.0
+    idle_after_s: float = 600.0
     max_open: int = 900
 
 
@@ -116,7 +117,7 @@ class Files:
         for file in list(self):
             if file.trouble is not None and not file.is_let_go:
                 self._busy[id(file)] = file
-            if file.tail is not None and _is_due(file, now):
+            if file.tail is not None and _is_due(file, now, self.rules.idle_after_s):
                 file.asked_at = now
                 self._update(file, file.tail, now, now_us)
 
@@ -589,13 +590,13 @@ class Files:
             self._busy[id(file)] = file
 
 
-def _is_due(file: File, now: float) -> bool:
+def _is_due(file: File, now: float, idle_after_s: float) -> bool:
     """True if it should be asked for its size: the longer a file has been quiet, the more seldom; idle ones never.
 
     Wake-ups and full sweeps tell of it too. 10,000 files asked every 2 s cost more than 1 % of a core (measured).
     """
     quiet_s = now - file.grown_at
-    return file.is_unlinked or (quiet_s < ACTIVE_S and now - file.asked_at >= quiet_s / 10)
+    return file.is_unlinked or (quiet_s < idle_after_s and now - file.asked_at >= quiet_s / 10)
 
 
 def _has_place(tail: Tail, entry: FileEntry) -> bool:

@@ -296,7 +296,7 @@ class Daemon:
             self._next_full_sweep = now + self._limits.idle_sweep_interval_s
             self._take(self._discovery.sweep())
             self.files.refresh(now, self._clock.now_us())
-            self.files.descriptors.close_idle(now)
+            self.files.descriptors.close_idle(now, self.files.rules.idle_after_s)
             self._watch()
         elif now >= self._next_sweep or hint.paths:
             self._take(self._discovery.look_at(hint.paths))

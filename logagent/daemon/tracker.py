@@ -21,9 +21,6 @@ from logagent.formats.visible import visible
 UNLINKED_QUIET_S: Final = 5.0
 """A deleted file is let go after this much quiet: a process that still has it open may go on writing."""
 
-ACTIVE_S: Final = 600.0
-"""A file that grew this recently is looked at every two seconds and kept open."""
-
 LOSS_GRACE_S: Final = 10.0
 """A file found gone may turn up under another name, or as a copy: judged after this and two full looks."""
 

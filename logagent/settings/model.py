@@ -98,7 +98,9 @@ class Settings:
     idle_sweep_interval_s: float = _setting(
         30.0, Seconds(0.05, 86_400), "How often idle files are looked at: 10,000 of them cost 0.4 % of a core."
     )
-    idle_after_s: float = _setting(600.0, Seconds(1, 86_400), "A file without growth for this long is idle.")
+    idle_after_s: float = _setting(
+        600.0, Seconds(1, 86_400), "A file without growth for this long is idle, and closed."
+    )
     close_after_s: float = _setting(
         60.0, Seconds(0, 86_400), "A file read to its end and replaced by rotation is let go after this much quiet."
     )

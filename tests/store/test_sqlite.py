@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -369,10 +370,19 @@ def test_pruning_leaves_a_sound_store(path: Path, store: Store) -> None:
     """Rows, words and counts go together, and the space is given back."""
     append(store, *[event(n, f"message {n} " * 20, own=n % 2 == 0) for n in range(1, 5_000)], run_start(3), learning(4))
     store.mark()
+    full = pages(path)
     while store.prune(PruneCriteria(before_us=START_US + 10**11), limit=700).deleted:
         pass
     assert_sound(path)
     assert offsets_at(path) == []
+    left, free = pages(path)
+    assert (left < full[0] / 2, free) == (True, 0)
+
+
+def pages(path: Path) -> tuple[int, int]:
+    """How many pages the file has, and how many of them hold nothing."""
+    with closing(apsw.Connection(str(path))) as db:
+        return db.execute("PRAGMA page_count").get, db.execute("PRAGMA freelist_count").get
 
 
 # Searching by words
