@@ -533,6 +533,10 @@ class Files:
         """The files there are now with the same content."""
         return [] if entry.fingerprint is None else self._with_fingerprint(entry.fingerprint, entry.content_hash)
 
+    def has_copies(self, stream: Stream) -> bool:
+        """True if other files are followed that begin with the same line and are one stream with this one."""
+        return len(self._with_fingerprint(stream.fingerprint, stream.first_line.content_hash)) > 1
+
     def others_of(self, entry: FileEntry) -> list[FileEntry]:
         """What is known of the same content, of files there are and of others that are gone."""
         if entry.fingerprint is None:

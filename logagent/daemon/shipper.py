@@ -321,7 +321,11 @@ class Shipper:
         Its key is that of its first line, so the store would take it for a duplicate and its new lines would be lost.
         """
         parsed = self._parse_up_to(stream, block, is_final=is_final)
-        if not stream.knows_stored_end and (REPEATS in parsed.left_out or _folds(parsed, block)):
+        has_copies = self.files.has_copies(stream)
+        is_unsure = has_copies or not stream.knows_stored_end
+        if is_unsure and (REPEATS in parsed.left_out or _folds(parsed, block)):
+            if has_copies:
+                self._ship_now()  # what was read of a shorter copy may end within this record
             self.settle()
             stream.knows_stored_end = True
             stream.stored_end = self._store.stored_end(stream.fingerprint)

@@ -209,3 +209,13 @@ def test_what_was_seen_is_saved_though_the_last_batch_finds_no_store(rig: Rig) -
     rig.start()
     rig.rest(60)
     assert losses(rig) == [(0, size)]
+
+
+def test_text_that_goes_on_beyond_the_end_of_a_shorter_copy_is_stored(rig: Rig) -> None:
+    """The folded record has the key of the copy's; what the copy has not is a record of its own."""
+    head = native("first", 0) + "2026-11-22 15:00:00.000 | INFO     | mod:function:1 - head\n    one\n"
+    rig.write("a.jsonl.1", head)
+    rig.start()  # it sees the shorter one first
+    rig.write("a.jsonl.2", head + "    two\n")
+    rig.rest(30)
+    assert sorted(rig.messages()) == ["    two", "first", "head\n    one"]
