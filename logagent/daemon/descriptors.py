@@ -10,6 +10,7 @@ import errno
 from typing import Final
 
 from logagent.daemon.file import File
+from logagent.daemon.identity import Identity
 from logagent.daemon.tail import Tail, open_tail
 
 SHORTAGE: Final = frozenset({errno.EMFILE, errno.ENFILE})
@@ -47,7 +48,7 @@ class Descriptors:
                 return self._tail(file, path)
             file.trouble = NO_DESCRIPTOR if error.errno in SHORTAGE else error.strerror or type(error).__name__
             return None
-        if file.stream is not None and identity != file.identity:
+        if not _is_same(identity, file.identity):
             tail.close()
             file.trouble = ANOTHER_FILE
             return None
@@ -82,3 +83,10 @@ class Descriptors:
             return False
         self.close(min(idle, key=lambda file: (bool(file.lag), file.grown_at)))
         return True
+
+
+def _is_same(found: Identity, known: Identity) -> bool:
+    """True if it is that file; one that was only seen by name so far has no birth yet."""
+    if known.birth:
+        return found == known
+    return (found.device, found.inode) == (known.device, known.inode)

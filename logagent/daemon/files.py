@@ -126,6 +126,7 @@ class Files:
         is_touched = file is not None and file.ctime_ns != sighting.ctime_ns
         if file is not None and is_touched and not self.descriptors.open(file, sighting.path):
             if file.trouble != ANOTHER_FILE:
+                self._moved_to(file, sighting.path, look, names)  # or it would be looked for under another's name
                 file.seen = Seen(sighting.size, sighting.ctime_ns, now, now_us)
                 self._busy[id(file)] = file
                 return
