@@ -70,7 +70,7 @@ def open_daemon(
             settings.state_dir,
             configuration.discovery,
             open_wakeups(configuration.discovery.roots),
-            store or open_store(resolve_store_url(settings)),
+            store or open_store(resolve_store_url(settings), settings),
             configuration.rules,
             limits=configuration.limits,
             here=here(),
@@ -145,7 +145,7 @@ def opened_store(settings: Settings) -> Iterator[tuple[Store, StoreIdentity]]:
     address = resolve_store(settings)
     if isinstance(address, SqliteAddress) and not os.path.exists(address.path):
         raise StoreUnavailable(f"store {address.url} is not there yet: `logagent init` or `logagent run` makes it")
-    store = open_store(resolve_store_url(settings))
+    store = open_store(resolve_store_url(settings), settings)
     try:
         yield store, store.prepare()
     finally:

@@ -134,7 +134,7 @@ def _store(settings: Settings) -> Iterator[Finding]:
 
     url = resolve_store_url(settings)
     try:
-        reader = open_reader(url)
+        reader = open_reader(url, settings)
         try:
             overview = reader.overview()
         finally:

@@ -44,7 +44,7 @@ def embed(
         raise click.UsageError("no embedder: give --embedder, or set `embedder` in the settings")
     done, left = 0, limit if limit is not None else 1 << 62
     with opened_store(settings) as (opened, _):
-        reader = open_reader(resolve_store_url(settings))
+        reader = open_reader(resolve_store_url(settings), settings)
         try:
             while left and (step := embed_pending(opened, reader, model, selection, min(left, LOOK_EVENTS))):
                 done, left = done + step, left - step

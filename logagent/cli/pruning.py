@@ -45,7 +45,7 @@ def prune(
 
     settings = settings_of(watch=watch, store=store, state_dir=state_dir, config=config)
     criteria = _criteria(older_than, run_ids, level)
-    opened = open_store(resolve_store_url(settings))
+    opened = open_store(resolve_store_url(settings), settings)
     try:
         opened.prepare()
         if dry_run:

@@ -26,7 +26,7 @@ def init(*, watch: tuple[str, ...], store: str | None, state_dir: str | None, co
 
     settings = settings_of(watch=watch, store=store, state_dir=state_dir, config=config)
     make_directories(settings)
-    opened = open_store(resolve_store_url(settings))
+    opened = open_store(resolve_store_url(settings), settings)
     try:
         identity = opened.prepare()
     finally:
@@ -112,7 +112,7 @@ def _check_store(settings: Settings) -> None:
     if isinstance(address, SqliteAddress) and not os.path.exists(address.path):
         click.echo(f"store {url} is not there yet: `logagent init` or `logagent run` makes it")
         return
-    opened = open_store(url)
+    opened = open_store(url, settings)
     try:
         opened.prepare()
         opened.ping()

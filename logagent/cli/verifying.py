@@ -69,7 +69,7 @@ def _verified(settings: Settings, *, is_deep: bool) -> Report:
 
     with (
         opened_store(settings) as (store, _identity),
-        contextlib.closing(open_reader(store.url)) as reader,
+        contextlib.closing(open_reader(store.url, settings)) as reader,
         Progress("verifying") as progress,
     ):
         audit = Audit(

@@ -35,6 +35,7 @@ def open_store(url: str, settings: Settings | None = None) -> Store:
 
         return SqliteStore(path)
     if backend in _ARANGO:
+        _need_driver()
         from logagent.store.arango.access import access_of
         from logagent.store.arango.writer import ArangoStore
 
@@ -55,6 +56,7 @@ def open_reader(url: str, settings: Settings | None = None) -> Reader:
 
         return SqliteReader(path)
     if backend in _ARANGO:
+        _need_driver()
         from logagent.store.arango.access import access_of
         from logagent.store.arango.reader import ArangoReader
 
@@ -70,6 +72,13 @@ def _parts(url: str) -> tuple[str, str]:
     if backend == "sqlite" and not path.strip("/"):
         raise ConfigError(f"store {url!r} names no file: write sqlite:///absolute/path/logs.db")
     return backend, path
+
+
+def _need_driver() -> None:
+    try:
+        import arangoasync  # noqa: F401 - only to see whether it is there
+    except ImportError as error:
+        raise ConfigError("a store in ArangoDB needs its driver: pip install 'logagent[arango]'") from error
 
 
 def _settings() -> Settings:
