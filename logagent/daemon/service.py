@@ -210,12 +210,14 @@ class Daemon:
             self._log.warning(damage)
         self._notifier.ready("reading")
         hint = Hint(is_everything=True)
+        is_first = True  # what is there at the start has waited long enough
         while not self._is_stopping:
             began = self._clock.monotonic()
             if self._is_reload_wanted:
                 self._reload()
             self.look(hint)
-            has_backlog = self.try_turn()
+            has_backlog = self.try_turn(flush=is_first)
+            is_first = False
             self._say_alive()
             if not has_backlog:
                 time.sleep(max(TURN_EVERY_S - (self._clock.monotonic() - began), 0))
