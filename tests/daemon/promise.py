@@ -179,6 +179,12 @@ class Promise:
         self._rewrites[file.identity] += 1
         self._cut_since_seen[file.identity] |= set(file.lines())
 
+    def will_be_deleted(self, path: Path) -> None:
+        """The test is about to delete this file: a descriptor may hold it as it is now."""
+        file = next(file for file in files_in(self._logs) if file.path == path)
+        self._note(file)
+        self._look_for_overwritten(file)
+
     def written(self) -> None:
         """Take note of what is on disk: it may be stored from now on, if something reads it."""
         for file in files_in(self._logs):

@@ -195,7 +195,7 @@ class LogFiles(RuleBasedStateMachine):
         return files[index % len(files)] if files else None
 
     def remove(self, path: Path) -> None:
-        self.promise.written()  # a descriptor may hold it
+        self.promise.will_be_deleted(path)
         path.unlink()
         self.unfinished.pop(path.name, None)
 
