@@ -165,6 +165,18 @@ class Place:
                 found.append(json.loads(row))
         return found
 
+    def seen_inodes(self) -> set[int]:
+        """The files that the checkpoint knows with as many bytes as they have."""
+        with contextlib.suppress(OSError, ValueError):
+            files = json.loads((self.state / "checkpoint.json").read_bytes())["body"]["files"]
+            known = {entry["identity"]["inode"]: entry["size"] for entry in files}
+            return {
+                inode
+                for path in self.logs.iterdir()
+                if known.get(inode := path.stat().st_ino, -1) >= path.stat().st_size
+            }
+        return set()
+
     def seed(self, name: str, count: int, prefix: str = "line") -> None:
         """Append that many native lines to a file at once."""
         with (self.logs / name).open("ab") as file:

@@ -42,14 +42,18 @@ def test_100_000_lines_of_four_processes_are_stored_once_though_the_daemon_is_ki
 
 
 class Retention(threading.Thread):
-    """Compresses and deletes rotated files as loguru does, and notes where each line stood that it deleted."""
+    """Compresses and deletes rotated files as loguru does, and notes where each line stood that it deleted.
 
-    def __init__(self, logs: Path, keep: int) -> None:
+    Only what a daemon has seen is deleted: of files that come and go unseen nobody can tell, and nothing is promised.
+    """
+
+    def __init__(self, place: Place, keep: int) -> None:
         super().__init__(name="retention")
         self.lines: dict[str, tuple[int, int, int]] = {}
         """Fingerprint, offset and end of each line ever deleted, by message."""
         self.deleted = 0
-        self._logs = logs
+        self._place = place
+        self._logs = place.logs
         self._keep = keep
         self._ended = threading.Event()
 
@@ -57,7 +61,10 @@ class Retention(threading.Thread):
         while not self._ended.wait(0.05):
             generations = sorted(path for path in self._logs.iterdir() if path.name != "etl.jsonl")
             generations = [path for path in generations if path.name.startswith("etl.")]
+            seen = self._place.seen_inodes()
             for path in generations[: -self._keep]:
+                if path.stat().st_ino not in seen:
+                    break
                 self._note(path)
                 path.unlink()
                 self.deleted += 1
@@ -87,7 +94,7 @@ class Retention(threading.Thread):
 
 def kill_loop(place: Place, seconds: float, dice: random.Random) -> tuple[int, int, Counter[str], list[str]]:
     """Kill daemons for so long; kills, lines, what is stored, and the messages that nothing explains."""
-    retention = Retention(place.logs, keep=12)
+    retention = Retention(place, keep=12)
     retention.start()
     kills = 0
     lines = int(3_000 * seconds)
@@ -122,7 +129,7 @@ def settle(place: Place, lines: int, retention: Retention) -> list[str]:
         expected = [f"w{n}-{i}" for n in range(2) for i in range(lines // 2)]
         return [m for m in expected if m not in stored and not is_lost(retention.lines.get(m), rows)]
 
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while (left := missing()) and time.monotonic() < deadline:
         time.sleep(0.5)
     return left
