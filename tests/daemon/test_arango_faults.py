@@ -1,0 +1,137 @@
+"""The daemon over ArangoDB behind a network that fails: everything once, paused meanwhile, healed by itself."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from itertools import count
+
+import pytest
+from arango_server import ArangoServer
+
+from tests.daemon.rig import Rig, expected, natives
+from tests.faults import Fault, FaultyProxy
+
+_NUMBERS = count(1)
+TIMEOUT_S = "0.4"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ArangoServer]:
+    with ArangoServer() as running:
+        yield running
+
+
+@pytest.fixture
+def proxy(server: ArangoServer) -> Iterator[FaultyProxy]:
+    with FaultyProxy(server.port) as running:
+        yield running
+
+
+@pytest.fixture
+def rig(
+    make_rig: Callable[..., Rig], server: ArangoServer, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Rig]:
+    """A daemon that reaches its store through the proxy."""
+    monkeypatch.setenv("ARANGO_PASSWORD", server.password)
+    monkeypatch.setenv("LOGAGENT_ARANGO_TIMEOUT_S", TIMEOUT_S)
+    made = make_rig()
+    made.store_url = f"arangodb://root@127.0.0.1:{proxy.port}/faults_{next(_NUMBERS)}"
+    yield made
+    made.close()
+    for thread in threading.enumerate():  # the server's end a moment after their connections
+        if "process_request_thread" in thread.name:
+            thread.join(timeout=10)
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_whatever_the_network_does_each_line_is_stored_once(rig: Rig, proxy: FaultyProxy, fault: Fault) -> None:
+    """One fault in the middle: what it spoilt is sent again, and nothing of it is there twice."""
+    rig.write("a.jsonl", natives("a", 0, 30))
+    rig.start()
+    rig.settle()
+    proxy.spoil(fault)
+    rig.write("a.jsonl", natives("b", 0, 30))
+    rig.rest(120)
+    assert proxy.spoiled[fault] == 1
+    assert rig.counted() == expected("a", 30) + expected("b", 30)
+    assert (rig.status().state, rig.losses(), rig.rejected()) == ("ok", [], {})
+
+
+@pytest.mark.parametrize("where", ["/_api/cursor", "/_api/document/log_lines", "/_api/document/log_errors"])
+def test_no_request_of_a_batch_may_fail_for_good(rig: Rig, proxy: FaultyProxy, where: str) -> None:
+    """A batch is several requests: after each of them the whole may be sent again."""
+    rig.start()
+    rig.settle()
+    for fault in (Fault.REPLY_LOST, Fault.RESET, Fault.BUSY):
+        proxy.spoil(fault, where=where)
+    rig.write("a.jsonl", natives("a", 0, 30).replace('"level_no": 20', '"level_no": 40'))
+    rig.write("b.jsonl", RUN)
+    rig.rest(200)
+    assert rig.counted() == expected("a", 30)
+    assert len(rig.records()) == 32
+    assert (rig.status().state, rig.rejected()) == ("ok", {})
+
+
+RUN = "".join(
+    f'{{"v":1,"kind":"{kind}","timestamp":"2026-11-22T15:00:0{second}.000000Z","execution_id":"run_1",'
+    f'"script_name":"script"{more}}}\n'
+    for second, (kind, more) in enumerate([("run_start", ""), ("run_end", ',"status":"success"')])
+)
+
+
+def test_while_the_server_is_away_the_daemon_pauses_and_goes_on_by_itself(rig: Rig, proxy: FaultyProxy) -> None:
+    """Ten minutes refused: an outage in the status, a line of the log a minute, then everything once."""
+    rig.write("a.jsonl", natives("a", 0, 10))
+    rig.start()
+    rig.settle()
+    proxy.refuse()
+    rig.write("a.jsonl", natives("b", 0, 50))
+    rig.rest(600)
+    assert rig.status().state == "outage"
+    told = [text for _, text in rig.log.said if "outage" in text]
+    assert 8 <= len(told) <= 12
+    proxy.listen()
+    rig.rest(120)
+    assert rig.counted() == expected("a", 10) + expected("b", 50)
+    assert rig.status().state == "ok"
+    assert any(text.startswith("outage over") for _, text in rig.log.said)
+
+
+def test_twenty_lost_replies_under_load_double_nothing(rig: Rig, proxy: FaultyProxy) -> None:
+    """Each time all is committed and nobody is told."""
+    rig.start()
+    rig.settle()
+    proxy.spoil(Fault.REPLY_LOST, times=20)
+    for part in range(40):
+        rig.write("a.jsonl", natives(f"p{part}", 0, 25))
+        rig.rest(60)
+    assert proxy.spoiled[Fault.REPLY_LOST] == 20
+    assert rig.counted() == {f"p{part}-{n}": 1 for part in range(40) for n in range(25)}
+
+
+def test_a_wrong_password_pauses_loudly_and_names_no_password(rig: Rig, proxy: FaultyProxy) -> None:
+    """What lasts until a person mends it is told as such."""
+    rig.start()
+    rig.settle()
+    proxy.spoil(Fault.UNAUTHORIZED, times=3, where="/")
+    rig.write("a.jsonl", natives("a", 0, 5))
+    rig.turn()
+    rig.rest(10)
+    said = " ".join(text for _, text in rig.log.said)
+    assert "refuses us" in said and "secret" not in said
+    rig.rest(200)
+    assert rig.counted() == expected("a", 5)
+
+
+def test_several_coordinators_are_tried_in_turn(rig: Rig, server: ArangoServer, proxy: FaultyProxy) -> None:
+    """One of them is down: nothing is to be noticed."""
+    database = rig.store_url.rpartition("/")[2]
+    rig.store_url = f"arangodb://root@127.0.0.1:{proxy.port},127.0.0.1:{server.port}/{database}"
+    rig.start()
+    rig.settle()
+    proxy.refuse()
+    rig.write("a.jsonl", natives("a", 0, 5))
+    rig.settle()
+    assert rig.counted() == expected("a", 5)
+    assert rig.status().state == "ok"
