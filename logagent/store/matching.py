@@ -40,6 +40,7 @@ HAS: Final = frozenset({"exception", "tags", "extra_data", "run"})
 Durations = Mapping[str, float]
 """Seconds by execution id, of runs that have a duration."""
 _WORDS: Final = re.compile(r"[^\W_]+")
+_GREAT_NUMBER: Final = re.compile(rb"[0-9]{18}|[0-9][eE]|NaN|Infinity")
 _ABSENT: Final = object()
 _OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "=": operator.eq,
@@ -184,10 +185,9 @@ def _at(extra_data: msgspec.Raw, path: tuple[str, ...]) -> Any:
 
 @lru_cache(maxsize=64)
 def _parsed(text: bytes) -> Any:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return json.loads(text)  # numbers that orjson refuses
+    if _GREAT_NUMBER.search(text):
+        return json.loads(text)  # which keeps it whole; orjson would make a float of it
+    return orjson.loads(text)
 
 
 def compare_extra(found: Any, op: Operator, value: Scalar) -> bool:

@@ -1,0 +1,377 @@
+"""What is ArangoDB's alone: its queries, its set-up, its refusals, its rights, and what a view lags behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from itertools import count
+from typing import Any
+
+import pytest
+from arango_server import ArangoServer
+from arangoasync.request import Method
+from store_corpus import event, in_order, learning, record, run_end, run_start
+
+from logagent.errors import (
+    ConfigError,
+    NotPermitted,
+    QueryTimeout,
+    RecordRejected,
+    StoreAuthError,
+    StoreTooNew,
+    StoreUnavailable,
+)
+from logagent.formats.key import hash_range
+from logagent.formats.record import Record, Resolution
+from logagent.formats.times import utc_text
+from logagent.settings import load_settings
+from logagent.store import open_reader, open_store
+from logagent.store.arango.access import Access, access_of
+from logagent.store.arango.connection import Connection
+from logagent.store.arango.queries import query_names, query_text
+from logagent.store.arango.setup import UserSpec, make_database
+from logagent.store.derived import Memory, Relation, Vector
+from logagent.store.groups import ErrorSelection
+from logagent.store.protocol import Batch, PruneCriteria, Reader, Store, TallyBy
+from logagent.store.selection import (
+    Compare,
+    CompareExtra,
+    Direction,
+    Field,
+    RunSelection,
+    Selection,
+    TextMatch,
+)
+
+_NUMBERS = count(1)
+PASSWORD = "secret"
+
+
+class Recording(ArangoServer):
+    """Our server, noting the text of every query and what it scanned."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.queries: set[str] = set()
+
+    def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Any:
+        if target.endswith("/_api/cursor"):
+            self.queries.add(json.loads(body)["query"])
+        return super().answer(method, target, headers, body)
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recording]:
+    monkeypatch.setenv("ARANGO_PASSWORD", PASSWORD)
+    with Recording(password=PASSWORD) as running:
+        yield running
+    for thread in threading.enumerate():  # they end a moment after their connections
+        if "process_request_thread" in thread.name:
+            thread.join(timeout=10)
+
+
+@pytest.fixture
+def url(server: Recording) -> str:
+    return f"arangodb://root@127.0.0.1:{server.port}/own_{os.getpid()}_{next(_NUMBERS)}"
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    with closing(open_store(url)) as opened:
+        opened.prepare()
+        yield opened
+
+
+@pytest.fixture
+def reader(store: Store, url: str) -> Iterator[Reader]:
+    with closing(open_reader(url)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def admin(store: Store, url: str) -> Iterator[Connection]:
+    """A connection to look behind the store."""
+    with closing(Connection(access_of(url, load_settings()))) as opened:
+        yield opened
+
+
+def append(store: Store, *records: Record) -> None:
+    store.append(Batch(in_order(records)))
+
+
+# Queries
+
+
+def test_every_query_is_executed(server: Recording, store: Store, reader: Reader) -> None:
+    """A file that nothing runs would break unseen."""
+    write_something(store)
+    ask_everything(store, reader)
+    texts = {query_text(name): name for name in query_names()}
+    assert sorted(set(texts.values()) - {texts.get(text, "") for text in server.queries}) == []
+
+
+def write_something(store: Store) -> None:
+    """Records of every kind, what is derived of them, and a prune."""
+    resolution = record(Resolution(utc_text(5), "e1", "resolve"), 5, 9)
+    failed = event(3, "failed", level="ERROR")
+    append(store, run_start(0), event(1), event(2), failed, learning(4), run_end(9), resolution)
+    store.mark()
+    store.ping()
+    store.account([event(1), run_start(0)])
+    store.stored_end(1)
+    store.open_runs("box")
+    store.mark_crashed(["run-a"], 5)
+    store.save_relations([Relation(event(2).key, event(1).key, "RETRY_OF", 0.5, "m")])
+    store.save_vectors([Vector(each.key, "m", (1.0, 0.0)) for each in (event(1), event(2))])
+    store.save_memories([Memory("m", "note", "text")])
+    store.prune(PruneCriteria(level_no=10), dry_run=True)
+    store.prune(PruneCriteria(execution_ids=("nobody",)))
+    append(store, event(7, level="DEBUG"))
+    store.prune(PruneCriteria(level_no=10))
+    append(store, event(8))
+
+
+def ask_everything(store: Store, reader: Reader) -> None:
+    """Every question once, each way it can be put."""
+    plain, worded = Selection(), Selection(where=TextMatch("loaded"))
+    for selection in (plain, worded):
+        for direction in Direction:
+            reader.events(Selection(where=selection.where, direction=direction), 5)
+            list(reader.export(Selection(where=selection.where, direction=direction)))
+        reader.ranked(selection, "rows", 5)
+        reader.count(selection)
+        reader.tally(selection, TallyBy.LEVEL)
+    reader.events(Selection(where=Compare(Field.DURATION, ">", 1)), 5)
+    mark = reader.arrivals(plain, None, 5).mark
+    append(store, event(20, embeddings=b"[1]"))
+    reader.arrivals(plain, mark, 5)
+    reader.events_by_hash(*hash_range(event(1).short_id))
+    reader.around(event(1), 1, 1)
+    reader.overview(), reader.runs(RunSelection(), 5), reader.run("run-a"), reader.count_runs(RunSelection())
+    reader.learnings(), reader.resolutions(), reader.error_tallies(ErrorSelection()), reader.error_events("e1")
+    reader.run_lines("run-a", 5), reader.site_tallies(["run-a"]), reader.relations(["x"])
+    reader.vector_models(), reader.without_vector(plain, "m", 5), reader.memories()
+    reader.nearest(plain, Vector("", "m", (1.0, 0.0)), 5)
+    make_vector_index(store.url)
+    assert "vector index" in (reader.nearest(plain, Vector("", "m", (1.0, 0.0)), 1).note or "")
+
+
+def make_vector_index(url: str) -> None:
+    definition = {
+        "type": "vector", "fields": ["vector"], "sparse": True,
+        "params": {"metric": "cosine", "dimension": 2, "nLists": 1},
+    }  # fmt: skip
+    with closing(Connection(access_of(url, load_settings()))) as connection:
+        connection.call(Method.POST, "/_api/index", definition, {"collection": "log_embeddings"})
+
+
+def test_listing_sees_what_was_just_written_and_words_follow_with_the_view(server: Recording, url: str) -> None:
+    """The view commits about once a second; the collection is at once as it is."""
+    server.view_commit_s = float("inf")
+    with closing(open_store(url)) as store:
+        store.prepare()
+        append(store, event(1))
+        with closing(open_reader(url)) as reader:
+            assert len(reader.events(Selection(), 5).records) == 1
+            assert reader.events(Selection(where=TextMatch("loaded")), 5).records == []
+            server.commit_views()
+            assert len(reader.events(Selection(where=TextMatch("loaded")), 5).records) == 1
+
+
+def test_a_condition_inside_extra_data_is_narrowed_by_the_server(store: Store, reader: Reader) -> None:
+    """And decided here: numbers that ArangoDB holds less exactly are told apart."""
+    exact = 123456789012345678901234567890
+    raw = [f'{{"n":{exact + n}}}'.encode() for n in range(2)]
+    append(store, *(event(n, extra_data=_raw(each)) for n, each in enumerate(raw, 1)))
+    found = reader.events(Selection(where=CompareExtra(("n",), "=", exact)), 5).records
+    assert [r.offset for r in found] == [100]
+
+
+def _raw(body: bytes) -> Any:
+    import msgspec
+
+    return msgspec.Raw(body)
+
+
+# Free queries
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "FOR e IN log_events REMOVE e IN log_events",
+        "INSERT {a: 1} INTO log_events",
+        "UPSERT {_key: '1'} INSERT {} UPDATE {} IN log_events",
+        "FOR e IN log_events UPDATE e WITH {a: 1} IN log_events",
+        "LET x = (FOR e IN log_events REPLACE e WITH {} IN log_events RETURN 1) RETURN x",
+    ],
+)
+def test_a_free_query_that_would_write_is_not_run(store: Store, reader: Reader, text: str) -> None:
+    """It is explained first, wherever in it the writing stands."""
+    append(store, event(1))
+    with pytest.raises(NotPermitted):
+        reader.free_query(text)
+    assert reader.count(Selection()).value == 1
+
+
+def test_a_free_query_is_capped_and_gives_rows(store: Store, reader: Reader) -> None:
+    """Objects by their attributes, anything else as one column; a cap says so."""
+    append(store, *(event(n) for n in range(1, 6)))
+    rows = reader.free_query("FOR e IN log_events SORT e.ts_us LIMIT @n RETURN {o: e.offset}", {"n": 4}, max_rows=3)
+    assert (rows.columns, rows.rows, rows.truncated) == (("o",), [(100,), (200,), (300,)], True)
+    assert reader.free_query("RETURN 1 + 1").rows == [(2,)]
+
+
+# Set-up
+
+
+def test_an_old_schema_is_brought_up_to_date_without_touching_documents(store: Store, admin: Connection) -> None:
+    """A missing index, another rule, a view whose fixed parts differ."""
+    append(store, event(1))
+    admin.call(Method.DELETE, "/_api/view/log_events_view")
+    admin.call(Method.POST, "/_api/view", {"name": "log_events_view", "type": "arangosearch"})
+    admin.call(Method.DELETE, "/_api/index/log_events/by_time")
+    strict = {"rule": {"type": "object"}, "level": "strict", "message": "x"}
+    admin.call(Method.PUT, "/_api/collection/log_events/properties", {"schema": strict})
+    admin.call(Method.PATCH, "/_api/document/log_meta/store", {"schema_version": 0})
+    identity = store.prepare()
+    view = admin.call(Method.GET, "/_api/view/log_events_view/properties")
+    indexes = admin.call(Method.GET, "/_api/index", params={"collection": "log_events"})["indexes"]
+    schema = admin.call(Method.GET, "/_api/collection/log_events/properties")["schema"]
+    assert "log_events" in view["links"] and view["primarySort"][0]["field"] == "ts_us"
+    assert "by_time" in {index["name"] for index in indexes}
+    assert schema["level"] == "moderate" and "timestamp" in schema["rule"]["required"]
+    assert store.prepare() == identity
+    with closing(open_reader(store.url)) as reader:
+        assert len(reader.events(Selection(where=TextMatch("loaded")), 5).records) == 1
+
+
+def test_preparing_a_current_store_takes_one_look(server: Recording, store: Store) -> None:
+    """A daemon prepares after every outage."""
+    before = len(server.requests)
+    store.prepare()
+    assert [each.method for each in server.requests[before:]] == ["GET", "POST"]
+
+
+def test_a_newer_schema_is_left_alone(store: Store, admin: Connection) -> None:
+    """This program would not know what it writes."""
+    admin.call(Method.PATCH, "/_api/document/log_meta/store", {"schema_version": 99})
+    with pytest.raises(StoreTooNew):
+        store.prepare()
+
+
+def test_a_lost_collection_is_made_again_after_the_outage_it_causes(store: Store, admin: Connection) -> None:
+    """Documents are not refused for it."""
+    admin.call(Method.DELETE, "/_api/collection/log_sources")
+    admin.call(Method.PATCH, "/_api/document/log_meta/store", {"schema_version": 0})
+    with pytest.raises(StoreUnavailable):
+        append(store, event(1))
+    store.prepare()
+    append(store, event(1))
+    assert store.stored_end(event(1).origin.fingerprint) == 199
+
+
+def test_users_may_do_what_they_have_to_and_no_more(server: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer with rights on one database, and a reader whose AQL cannot write."""
+    root = f"arangodb://root@127.0.0.1:{server.port}/team"
+    with closing(Connection(access_of(root, load_settings()), "_system")) as system:
+        users = [UserSpec("shipper", PASSWORD, "rw"), UserSpec("asker", PASSWORD, "ro")]
+        for _ in range(2):
+            make_database(system, "team", users)
+    with closing(open_store(f"arangodb://shipper@127.0.0.1:{server.port}/team")) as store:
+        store.prepare()
+        append(store, event(1))
+    with closing(open_reader(f"arangodb://asker@127.0.0.1:{server.port}/team")) as reader:
+        assert reader.count(Selection()).value == 1
+        with pytest.raises(NotPermitted):
+            reader.free_query("FOR e IN log_events REMOVE e IN log_events")
+    with closing(open_store(f"arangodb://asker@127.0.0.1:{server.port}/team")) as store:
+        store.prepare()
+        with pytest.raises(StoreAuthError):
+            append(store, event(2))
+
+
+# Refusals
+
+
+def test_a_refused_document_is_told_by_its_place_in_the_batch(store: Store, admin: Connection) -> None:
+    """The silent answer maps to nothing, so the same batch is sent again to be told; the others are stored."""
+    rule = {"type": "object", "properties": {"message": {"type": "string", "maxLength": 5}}}
+    schema = {"rule": rule, "level": "moderate", "message": "too long"}
+    admin.call(Method.PUT, "/_api/collection/log_events/properties", {"schema": schema})
+    with pytest.raises(RecordRejected) as raised:
+        append(store, run_start(0), event(1, "short"), event(2, "much too long"), event(3, "fine"))
+    assert (raised.value.number, raised.value.index) == (1620, 2)
+    with closing(open_reader(store.url)) as reader:
+        assert [r.offset for r in reader.events(Selection(direction=Direction.OLDEST_FIRST), 5).records] == [100, 300]
+
+
+def test_an_empty_silent_answer_is_the_only_request_for_documents(server: Recording, store: Store) -> None:
+    """Documents are encoded once and sent once."""
+    append(store, event(1), event(2))
+    assert [r.path for r in server.requests if "/document/log_events" in r.path] == [
+        f"{r.path}" for r in server.requests if "silent=true" in r.path and "log_events" in r.path
+    ]
+
+
+def test_a_wrong_password_is_an_auth_error_that_shows_no_password(
+    url: str, server: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither in its text nor in what it comes from."""
+    monkeypatch.setenv("ARANGO_PASSWORD", "no-such-password")
+    with pytest.raises(StoreAuthError) as raised:
+        open_store(url).prepare()
+    assert "no-such-password" not in str(raised.value) + repr(raised.value.__cause__)
+
+
+def test_without_a_password_the_way_to_give_one_is_named(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is tried."""
+    monkeypatch.delenv("ARANGO_PASSWORD")
+    with pytest.raises(ConfigError, match="ARANGO_PASSWORD_FILE"):
+        open_store(url)
+
+
+def test_the_access_shows_no_password(url: str) -> None:
+    """It may stand in any traceback."""
+    access: Access = access_of(url, load_settings())
+    assert PASSWORD not in repr(access)
+
+
+def test_a_question_can_be_interrupted(server: Recording, store: Store, reader: Reader) -> None:
+    """From another thread, while the server takes its time."""
+    server.latency_s = 5.0
+    timer = threading.Timer(0.2, reader.interrupt)
+    timer.start()
+    with pytest.raises(QueryTimeout):
+        reader.overview()
+    server.latency_s = 0.0
+    timer.join()
+    assert reader.overview().runs == 0
+
+
+# Arrivals
+
+
+def test_nobody_is_told_of_a_batch_while_one_before_it_may_still_come(store: Store, reader: Reader) -> None:
+    """Two daemons: the batch that began first is stored last, and is not passed over."""
+    mark = reader.arrivals(Selection(), None, 5).mark
+    begin: Callable[[], Any] = lambda: number_a_batch(store.url)  # noqa: E731
+    number = begin()
+    append(store, event(2))
+    assert reader.arrivals(Selection(), mark, 5).records == []
+    end_batch(store.url, number)
+    assert [r.offset for r in reader.arrivals(Selection(), mark, 5).records] == [200]
+
+
+def number_a_batch(url: str) -> int:
+    with closing(Connection(access_of(url, load_settings()))) as connection:
+        found: dict[str, int] = connection.value("batch_begin", dict, patience_ms=60_000)
+    return found["number"]
+
+
+def end_batch(url: str, number: int) -> None:
+    with closing(Connection(access_of(url, load_settings()))) as connection:
+        connection.execute("batch_end", number=number, sources=[], runs=[])
