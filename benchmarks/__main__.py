@@ -69,9 +69,14 @@ def drained(store: str, logs: str) -> Figures:
 
 
 def per_line(figures: Figures) -> Figures:
-    """CPU in microseconds per line, and lines per second of wall."""
+    """CPU in microseconds per line, without and with the start of the process, and lines per second of wall."""
     lines = figures["lines"]
-    return {"cpu_us": figures["cpu_s"] / lines * 1e6, "lines_s": lines / figures["wall_s"]}
+    whole_cpu_s = figures.get("whole_cpu_s", figures["cpu_s"])
+    return {
+        "cpu_us": figures["cpu_s"] / lines * 1e6,
+        "whole_cpu_us": whole_cpu_s / lines * 1e6,
+        "lines_s": lines / figures["wall_s"],
+    }
 
 
 def throughput(plan: Plan) -> Figures:

@@ -35,8 +35,11 @@ def _throughput(found: Figures) -> str:
     rows = found["rows"]
     text = "## From disk to a store, and the same by others\n\n![CPU per line](performance.svg)\n\n"
     text += _table(
-        ("what", "CPU per line", "lines/s of wall"),
-        [(name, f"{row['cpu_us']:.2f} us", f"{row['lines_s']:,.0f}") for name, row in rows.items()],
+        ("what", "CPU per line", "with the process's start", "lines/s of wall"),
+        [
+            (name, f"{row['cpu_us']:.2f} us", f"{row['whole_cpu_us']:.2f} us", f"{row['lines_s']:,.0f}")
+            for name, row in rows.items()
+        ],
     )
     text += "".join(f"\n{name}: not measured, {reason}\n" for name, reason in found["missing"].items())
     return text + "\n" + _table(("ratio", "value", "target"), _ratios(rows))
@@ -49,13 +52,20 @@ def _ratios(rows: Figures) -> list[tuple[str, ...]]:
     def rate(name: str) -> float:
         return float(rows[name]["lines_s"]) if name in rows else float("nan")
 
-    http, bare = cpu("daemon, native to HTTP"), rate("floor: bare executemany")
+    def whole(name: str) -> float:
+        return float(rows[name]["whole_cpu_us"]) if name in rows else float("nan")
+
+    http, bare = whole("daemon, native to HTTP"), rate("floor: bare executemany")
     return [
         ("native to null, lines per second of CPU", f"{1e6 / cpu('daemon, native to null'):,.0f}", "200,000"),
         ("serialized to null, same", f"{1e6 / cpu('daemon, loguru serialized to null'):,.0f}", "100,000"),
         ("to SQLite, wall, of bare executemany's rate", f"{rate('daemon, native to SQLite') / bare:.2f}", "0.70"),
-        ("to HTTP, CPU, of syslog-ng's", f"{http / cpu('syslog-ng, native to HTTP'):.2f}", "0.50"),
-        ("to HTTP, CPU, of rsyslog's to a file", f"{http / cpu('rsyslog, native to a file'):.2f}", "0.50"),
+        ("to HTTP, CPU with the start, of syslog-ng's", f"{http / whole('syslog-ng, native to HTTP'):.2f}", "0.50"),
+        (
+            "to HTTP, CPU with the start, of rsyslog's to a file (less work)",
+            f"{http / whole('rsyslog, native to a file'):.2f}",
+            "0.50",
+        ),
     ]
 
 

@@ -53,7 +53,8 @@ class ShipperLimits(msgspec.Struct, frozen=True):
         """Of each of so many files, so that a batch has something of all of them.
 
         Then backlogs that were written side by side go on side by side, and each batch to the store is younger than
-        the one before: a fifth cheaper there (measured). Less half a block, since what is read ends at a line's end.
+        the one before, so none of its rows has to be looked up alone. Less half a block, since what is read ends where
+        a line does.
         """
         fair = max(self.batch.max_bytes // max(files, 1), BLOCK_BYTES)
         return max(min(fair, self.quantum_bytes) - BLOCK_BYTES // 2, 1)
