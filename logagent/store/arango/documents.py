@@ -15,8 +15,6 @@ from typing import Any, Final
 
 import msgspec
 
-from logagent.formats.error_fingerprint import ERROR_LEVEL
-from logagent.formats.key import key_text
 from logagent.formats.record import EMPTY_OBJECT, LogLine, Origin, Record
 from logagent.formats.times import SECOND_US, utc_text
 from logagent.store.text import original, storable, with_texts
@@ -27,8 +25,10 @@ MAX_TOKEN_BYTES: Final = 16_000
 """A search engine takes no term of 32 KiB: a message is not searched beyond a word that long."""
 NULL: Final = msgspec.Raw(b"null")
 TIME_SOURCES: Final = ("own", "inherited", "observed")
-_PLAIN_PAIR: Final = re.compile(rb'\{"[^"\\]+":(?:"[^"\\]*"|-?(?:0|[1-9][0-9]{0,14})|true|false)\}')
-"""An object that comes back as the text it was: one pair, nothing escaped, no fraction, no exponent."""
+_VALUE: Final = rb'(?:"[^"\\]*"|-?(?:0|[1-9][0-9]{0,14})|true|false|null)'
+_PLAIN: Final = re.compile(rb'\{"[^"\\]+": ?' + _VALUE + rb'((?:, ?"[^"\\]+": ?' + _VALUE + rb")*)\}")
+"""A flat object that any server takes: nothing escaped, no fraction, no exponent. Its group is what follows the first
+pair: only an object of one pair comes back as the text it was, since nobody promises an order of more."""
 _ODD: Final = re.compile(rb"\\u|[0-9][eE.]|[0-9]{18}")
 """What an object's text may hold that the server could refuse or change."""
 _LONG_TOKEN: Final = re.compile(rf"[^\s!-/:-@\[-`{{-~]{{{MAX_TOKEN_BYTES // 4}}}")
@@ -97,38 +97,36 @@ _EXCEPTION = msgspec.json.Decoder(_Exception)
 
 
 class EventEncoder:
-    """Makes documents of records; keeps what many of them share."""
+    """Makes documents of records; keeps what those of one second share."""
 
     def __init__(self) -> None:
-        self._origins: dict[Origin, tuple[str, str, str]] = {}
         self._second_us, self._second = -1 << 63, ""
 
-    def document(self, record: Record, line: LogLine, arrival: int, error: str) -> EventDocument:
+    def document(self, record: Record, line: LogLine, origin: OriginTexts, arrival: int, error: str) -> EventDocument:
         """One document. The append spends most of its time here, hence one long function and few look-ups."""
-        ts_us, key = record.ts_us, key_text(record.own_us, record.offset, record.hash)
+        ts_us, offset = record.ts_us, record.offset
         part_us = ts_us - self._second_us
         if not 0 <= part_us < SECOND_US:
             part_us = self._begin_second(ts_us)
         usual = self._second + "%06dZ" % part_us
-        host, file, fingerprint = self._origins.get(record.origin) or self._origin(record.origin)
+        line_hash = "%016x" % record.hash
         message, rest = line.message, ""
         if len(message) > MAX_TOKEN_BYTES // 4:
             message, rest = _searched(message)
         extra_data, extra_text = line.extra_data, ""
-        if extra_data is EMPTY_OBJECT or extra_data == EMPTY_OBJECT:
-            extra_data = EMPTY_OBJECT
-        elif not _PLAIN_PAIR.fullmatch(extra_data):
-            extra_data, extra_text = _with_text(extra_data)
+        if extra_data is not EMPTY_OBJECT:
+            extra_data, extra_text = _stored_object(extra_data)
         exception, exception_text = NULL, ""
         if line.exception is not None:
             exception, exception_text = _stored_exception(line.exception)
+        host, file, fingerprint = origin
         return EventDocument(
-            key, ts_us, usual[:23] + "Z", record.offset, record.length, key[28:], host, file, fingerprint,
-            record.ingested_us, arrival, line.execution_id, line.script_name, line.level, line.level_no, message,
-            TIME_SOURCES[record.time_source], record.flags, line.v, line.pid, line.hostname, line.function_name,
-            line.file_path, line.line_number, extra_data, extra_text, line.tags, exception, exception_text, error,
-            record.continuation_of, "" if line.timestamp == usual else line.timestamp or "\0", rest,
-            line.embeddings is not None,
+            "%014x-%012x-%s" % (record.own_us, offset, line_hash), ts_us, usual[:23] + "Z", offset, record.length,
+            line_hash, host, file, fingerprint, record.ingested_us, arrival, line.execution_id, line.script_name,
+            line.level, line.level_no, message, TIME_SOURCES[record.time_source], record.flags, line.v, line.pid,
+            line.hostname, line.function_name, line.file_path, line.line_number, extra_data, extra_text, line.tags,
+            exception, exception_text, error, record.continuation_of,
+            "" if line.timestamp == usual else line.timestamp or "\0", rest, line.embeddings is not None,
         )  # fmt: skip
 
     def _begin_second(self, ts_us: int) -> int:
@@ -136,16 +134,14 @@ class EventEncoder:
         self._second = utc_text(self._second_us)[:20]
         return ts_us - self._second_us
 
-    def _origin(self, origin: Origin) -> tuple[str, str, str]:
-        if len(self._origins) > 10_000:
-            self._origins.clear()
-        found = self._origins[origin] = (origin.host, origin.file, "%016x" % origin.fingerprint)
-        return found
+
+OriginTexts = tuple[str, str, str]
+"""Host, file and fingerprint, as every event of a file has them."""
 
 
-def is_error(line: LogLine) -> bool:
-    """Whether a log line tells of an error."""
-    return line.level_no >= ERROR_LEVEL or line.exception is not None
+def origin_texts(origin: Origin) -> OriginTexts:
+    """What documents say of the file they are from."""
+    return origin.host, origin.file, "%016x" % origin.fingerprint
 
 
 def encoded(documents: Sequence[EventDocument]) -> bytes:
@@ -168,6 +164,15 @@ def _searched(message: str) -> tuple[str, str]:
         cut = storable(cut).encode()[:MAX_SEARCHED_BYTES].decode(errors="ignore")
         cut = original(cut.removesuffix("\U0010ffff"))
     return cut, message[len(cut) :]
+
+
+def _stored_object(raw: msgspec.Raw) -> tuple[msgspec.Raw, str]:
+    """An object as it is stored, and its text where it could come back as another."""
+    found = _PLAIN.fullmatch(raw)
+    if found is None:
+        return (EMPTY_OBJECT, "") if raw == EMPTY_OBJECT else _with_text(raw)
+    text = bytes(raw)
+    return raw, text.decode() if found[1] or text.find(b'": ') > 0 else ""
 
 
 def _with_text(raw: msgspec.Raw) -> tuple[msgspec.Raw, str]:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from logagent.errors import RecordRejected
+from logagent.formats.error_fingerprint import ERROR_LEVEL
 from logagent.formats.fold import run_key
 from logagent.formats.record import LogLine, Origin, Record
-from logagent.store.arango.documents import EventDocument, EventEncoder, encoded, is_error
+from logagent.store.arango.documents import EventDocument, EventEncoder, encoded, origin_texts
 from logagent.store.arango.folded import has_run, time_text
 from logagent.store.arango.sightings import ErrorsSeen
 from logagent.store.expiry import IsExpired
@@ -21,6 +22,17 @@ BAD_NUMBER: Final = 20
 """`RecordRejected.number` where a number does not fit 64 bits."""
 
 
+class _FileSeen:
+    """A file that the batch has records of: what their documents say of it, and how far they reach."""
+
+    __slots__ = ("end", "origin", "texts")
+
+    def __init__(self, origin: Origin) -> None:
+        self.origin = origin  # kept, so that nothing else gets its id
+        self.texts = origin_texts(origin)
+        self.end = 0
+
+
 class Intake:
     """Sorts out a batch. `places` says for each event document which record of the batch it is."""
 
@@ -29,7 +41,7 @@ class Intake:
         self._encoder = encoder
         self._errors = errors
         self._runs: dict[str, tuple[int, str]] = {}
-        self._ends: dict[Origin, int] = {}
+        self._files: dict[int, _FileSeen] = {}
         self.events: list[EventDocument] = []
         self.places: list[int] = []
         self.folded: list[Record] = []
@@ -40,37 +52,44 @@ class Intake:
         """Take a whole batch."""
         self._errors.begin()
         for index, record in enumerate(records):
-            if record.own_us and record.own_us != record.ts_us:
+            if record.own_us != record.ts_us and record.own_us:
                 raise _contradiction(record, index)
             line = record.line
             if type(line) is not LogLine:
                 self.folded.append(record)
                 self._errors.see_end(record)
-                self._raise_end(record)
+                self._file_of(record)
             elif is_expired is not None and is_expired(record):
                 self.expired += 1
             else:
                 self._add(index, record, line)
 
     def _add(self, index: int, record: Record, line: LogLine) -> None:
-        if not _fits(line):
-            raise RecordRejected(
-                f"a number of record {record.key} does not fit 64 bits", number=BAD_NUMBER, index=index
-            )
-        error = self._errors.see(record, line) if is_error(line) else ""
-        self.events.append(self._encoder.document(record, line, self._arrival, error))
+        level_no = line.level_no
+        if not (-_LIMIT <= (line.pid or 0) < _LIMIT and -_LIMIT <= (line.line_number or 0) < _LIMIT):
+            raise _too_great(record, index)
+        if not -_LIMIT <= level_no < _LIMIT:
+            raise _too_great(record, index)
+        error = self._errors.see(record, line) if level_no >= ERROR_LEVEL or line.exception is not None else ""
+        file = self._file_of(record)
+        self.events.append(self._encoder.document(record, line, file.texts, self._arrival, error))
         self.places.append(index)
         if line.embeddings is not None:
             self.with_embeddings.append(record)
-        self._raise_end(record)
         first = self._runs.get(line.execution_id)
-        if first is None or (record.ts_us, line.script_name) < first:
+        if first is None or (record.ts_us <= first[0] and (record.ts_us, line.script_name) < first):
             self._runs[line.execution_id] = (record.ts_us, line.script_name)
 
-    def _raise_end(self, record: Record) -> None:
+    def _file_of(self, record: Record) -> _FileSeen:
+        """The record's file, by the identity of its origin: hashing its texts for every record would cost more."""
+        origin = record.origin
+        file = self._files.get(id(origin))
+        if file is None:
+            file = self._files[id(origin)] = _FileSeen(origin)
         end = record.offset + record.length
-        if end > self._ends.get(record.origin, -1):
-            self._ends[record.origin] = end
+        if end > file.end:
+            file.end = end
+        return file
 
     def body(self) -> bytes:
         """The event documents as one array of JSON."""
@@ -79,8 +98,9 @@ class Intake:
     def sources(self) -> list[dict[str, Any]]:
         """How far the batch's files are stored with it."""
         ends: dict[int, int] = {}
-        for origin, end in self._ends.items():
-            ends[origin.fingerprint] = max(end, ends.get(origin.fingerprint, 0))
+        for file in self._files.values():
+            fingerprint = file.origin.fingerprint
+            ends[fingerprint] = max(file.end, ends.get(fingerprint, 0))
         return [{"_key": "%016x" % fingerprint, "stored_end": end} for fingerprint, end in ends.items()]
 
     def runs(self) -> list[dict[str, Any]]:
@@ -98,13 +118,10 @@ class Intake:
         ]
 
 
-def _fits(line: LogLine) -> bool:
-    """Whether its numbers fit 64 bits; ArangoDB would keep a greater one less exactly, and say nothing."""
-    return (
-        -_LIMIT <= (line.pid or 0) < _LIMIT
-        and -_LIMIT <= (line.line_number or 0) < _LIMIT
-        and -_LIMIT <= line.level_no < _LIMIT
-    )
+def _too_great(record: Record, index: int) -> RecordRejected:
+    """ArangoDB would keep a greater number less exactly, and say nothing."""
+    text = f"a number of record {record.key} does not fit 64 bits"
+    return RecordRejected(text, number=BAD_NUMBER, index=index)
 
 
 def _contradiction(record: Record, index: int) -> RecordRejected:
