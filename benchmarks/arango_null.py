@@ -46,7 +46,9 @@ def main(lines: int) -> None:
         logs, state = os.path.join(base, "logs"), os.path.join(base, "state")
         os.makedirs(logs)
         size = corpus.write(logs, lines)
-        prepare = "import sys; from logagent.store import open_store; s = open_store(sys.argv[1]); s.prepare(); s.close()"
+        prepare = (
+            "import sys; from logagent.store import open_store; s = open_store(sys.argv[1]); s.prepare(); s.close()"
+        )
         subprocess.run([sys.executable, "-c", prepare, url], env=environ, check=True)
         ours.send("discard")
         ours.recv()
