@@ -72,9 +72,16 @@ def reader(store: Store, url: str) -> Iterator[Reader]:
     opened.close()
 
 
+AFTER_APPEND: list[Callable[[Store], None]] = []
+"""What a store whose words follow a moment later has the tests wait for."""
+
+
 def append(store: Store, *records: Record) -> Receipt:
     """One batch."""
-    return store.append(Batch(in_order(records)))
+    receipt = store.append(Batch(in_order(records)))
+    for wait in AFTER_APPEND:
+        wait(store)
+    return receipt
 
 
 def same(receipt: Receipt, *, stored: int, duplicates: int, expired: int = 0) -> bool:
