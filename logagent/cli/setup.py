@@ -18,14 +18,30 @@ HEAD_BYTES = 64 * 1024
 
 @click.command(short_help="Make the state directory and the store ready.")
 @settings_options
-def init(*, watch: tuple[str, ...], store: str | None, state_dir: str | None, config: str | None) -> None:
-    """Make the state directory and the store ready; changes nothing that is ready already."""
+@click.option("--writer", metavar="NAME=FILE", help="ArangoDB: make a user for the daemon; FILE has its password.")
+@click.option("--reader", metavar="NAME=FILE", help="ArangoDB: make a user that can only read, for questions.")
+def init(
+    *,
+    watch: tuple[str, ...],
+    store: str | None,
+    state_dir: str | None,
+    config: str | None,
+    writer: str | None,
+    reader: str | None,
+) -> None:
+    """Make the state directory and the store ready; changes nothing that is ready already.
+
+    With --writer or --reader log in as a user who may make others. A FILE that is not there is made, with a password
+    drawn by chance; give its path to ARANGO_PASSWORD_FILE.
+    """
     from logagent.cli.composition import make_directories
     from logagent.settings import resolve_store_url
     from logagent.store import open_store
 
     settings = settings_of(watch=watch, store=store, state_dir=state_dir, config=config)
     make_directories(settings)
+    if writer or reader:
+        _make_users(settings, writer, reader)
     opened = open_store(resolve_store_url(settings), settings)
     try:
         identity = opened.prepare()
@@ -33,6 +49,13 @@ def init(*, watch: tuple[str, ...], store: str | None, state_dir: str | None, co
         opened.close()
     click.echo(f"store {opened.url} is ready (id {identity.store_id[:8]})")
     click.echo(f"state in {settings.state_dir}; watched: {', '.join(settings.watched)}")
+
+
+def _make_users(settings: Settings, writer: str | None, reader: str | None) -> None:
+    from logagent.cli.store_users import make_store_users
+
+    for name, path in make_store_users(settings, writer=writer, reader=reader):
+        click.echo(f"user {name}, password in {path}")
 
 
 @click.command(short_help="Check settings, directories and store; show how files are understood.")

@@ -8,13 +8,16 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
 from arango_server import ArangoServer
 from arangoasync.request import Method
+from click.testing import CliRunner
 from store_corpus import event, in_order, learning, record, run_end, run_start
 
+from logagent.cli.main import main
 from logagent.errors import (
     ConfigError,
     NotPermitted,
@@ -292,6 +295,21 @@ def test_users_may_do_what_they_have_to_and_no_more(server: Recording, monkeypat
         store.prepare()
         with pytest.raises(StoreAuthError):
             append(store, event(2))
+
+
+def test_init_makes_users_with_passwords_in_files(server: Recording, tmp_path: Path) -> None:
+    """As root once; then neither needs it."""
+    options = ["--store", f"arangodb://root@127.0.0.1:{server.port}/own", "--state-dir", str(tmp_path / "state")]
+    for _ in range(2):
+        result = CliRunner().invoke(
+            main, ["init", *options, "--writer", f"w={tmp_path}/w.pw", "--reader", f"r={tmp_path}/r.pw"]
+        )
+        assert result.exit_code == 0, result.output
+    passwords = {name: (tmp_path / f"{name}.pw").read_text().strip() for name in "wr"}
+    assert all(server.users[name].password == password for name, password in passwords.items())
+    assert {name: server.users[name].databases["own"] for name in "wr"} == {"w": "rw", "r": "ro"}
+    assert not any(password in result.output for password in passwords.values())
+    assert (tmp_path / "w.pw").stat().st_mode & 0o777 == 0o600
 
 
 # Refusals

@@ -13,6 +13,7 @@ import msgspec
 from arangoasync.request import Method
 
 from logagent.errors import StoreAuthError, StoreTooNew
+from logagent.store.arango.access import Access
 from logagent.store.arango.connection import Connection
 from logagent.store.arango.schema import (
     ANALYZER_DEFINITION,
@@ -201,3 +202,16 @@ def make_database(admin: Connection, database: str, users: list[UserSpec]) -> No
         body = {"user": user.name, "passwd": user.password}
         admin.call(Method.POST, "/_api/user", body, allowed=_EXISTS)
         admin.call(Method.PUT, f"/_api/user/{user.name}/database/{database}", {"grant": user.right})
+
+
+def make_users(access: Access, users: list[UserSpec]) -> None:
+    """Make the database of `access` and users for it; who logs in has rights on `_system`.
+
+    Raises:
+        StoreAuthError: who logs in may not.
+    """
+    admin = Connection(access, "_system")
+    try:
+        make_database(admin, access.database, users)
+    finally:
+        admin.close()
