@@ -17,7 +17,7 @@ from arangoasync.request import Method
 from click.testing import CliRunner
 from store_corpus import event, in_order, learning, record, run_end, run_start
 
-from logagent.cli.main import main
+from logagent.cli.main import cli
 from logagent.errors import (
     ConfigError,
     NotPermitted,
@@ -302,7 +302,7 @@ def test_init_makes_users_with_passwords_in_files(server: Recording, tmp_path: P
     options = ["--store", f"arangodb://root@127.0.0.1:{server.port}/own", "--state-dir", str(tmp_path / "state")]
     for _ in range(2):
         result = CliRunner().invoke(
-            main, ["init", *options, "--writer", f"w={tmp_path}/w.pw", "--reader", f"r={tmp_path}/r.pw"]
+            cli, ["init", *options, "--writer", f"w={tmp_path}/w.pw", "--reader", f"r={tmp_path}/r.pw"]
         )
         assert result.exit_code == 0, result.output
     passwords = {name: (tmp_path / f"{name}.pw").read_text().strip() for name in "wr"}
