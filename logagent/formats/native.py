@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from logagent.formats.json_text import MAX_DEPTH, JsonObject, encode, is_too_deep, no_large_exponent, numbers_fit, raw
+from logagent.formats.optional_raw import as_declared, twin_of
 from logagent.formats.reading import BAD_RECORD, NATIVE, Reading, Refusal
 from logagent.formats.record import EMPTY_OBJECT, LINE_TYPES, Line, LogLine, RunEnd
 from logagent.formats.times import utc_text
@@ -23,21 +24,7 @@ INT64_LIMIT: Final = 2**63
 _INTEGERS: Final = ("v", "pid", "level_no", "line_number", "process_start")
 _OBJECTS: Final = ("extra_data", "metadata", "context")
 _RAW_OR_NONE: Final = ("exception", "embeddings")
-_NULL: Final = msgspec.Raw(b"null")
-
-
-class _LogLineWithObjects(LogLine, frozen=True, gc=False, tag="log", forbid_unknown_fields=True):
-    """`msgspec.Raw | None` takes null alone when it is decoded (measured, 0.22), plain `Raw` takes anything."""
-
-    exception: msgspec.Raw = _NULL
-    embeddings: msgspec.Raw = _NULL
-
-
-class _RunEndWithObjects(RunEnd, frozen=True, gc=False, tag="run_end", forbid_unknown_fields=True):
-    exception: msgspec.Raw = _NULL
-
-
-_OBJECTS_DECODER: Final = msgspec.json.Decoder(_LogLineWithObjects | _RunEndWithObjects)
+_OBJECTS_DECODER: Final = msgspec.json.Decoder(twin_of(LogLine) | twin_of(RunEnd))
 
 
 def read_good_run(contents: Sequence[bytes]) -> tuple[list[LogLine], list[int]]:
@@ -112,12 +99,7 @@ def _decoded_with_objects(content: bytes) -> Line | None:
         found = _OBJECTS_DECODER.decode(content)
     except DECODE_ERRORS:
         return None
-    shape = LogLine if isinstance(found, LogLine) else RunEnd
-    fields: JsonObject = {name: getattr(found, name) for name in shape.__struct_fields__}
-    for name in _RAW_OR_NONE:
-        if name in fields and bytes(fields[name]) == b"null":
-            fields[name] = None
-    return shape(**fields)
+    return as_declared(LogLine, found) if isinstance(found, LogLine) else as_declared(RunEnd, found)
 
 
 def is_native(fields: JsonObject) -> bool:
