@@ -16,7 +16,6 @@ import msgspec
 from logagent.formats.key import hash_hex, key_text
 
 EMPTY_OBJECT: Final = msgspec.Raw(b"{}")
-EMPTY_LIST: Final = msgspec.Raw(b"[]")
 UNKNOWN_EXECUTION: Final = "unknown"
 """The execution id of a line that was given none; it makes no run."""
 

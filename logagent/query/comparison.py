@@ -21,7 +21,6 @@ _ALIASES: Final = {
     "hostname": "host",
 }
 _HAVABLE: Final = ("exception", "tags", "extra_data", "run")
-FIELD_NAMES: Final = (*(field.value for field in Field), "has", "extra.<name>")
 
 
 def comparison(name: str, op: str, text: str, *, quoted: bool = False) -> Condition:
