@@ -61,12 +61,17 @@ def _daemon(load: Callable[[], Settings], *, is_armed: bool) -> Daemon:
 
     from logagent.cli.composition import open_daemon
     from logagent.daemon.faults import kill_at, no_faults
+    from logagent.formats.visible import visible
 
     settings = load()
     logger.remove()
     logger.add(sys.stderr, level=settings.log_level, format="{time:YYYY-MM-DD HH:mm:ss.SSS!UTC}Z {level:<7} {message}")
     faults = kill_at(os.environ) if is_armed else no_faults
-    return open_daemon(settings, faults=faults, log=logger, load_again=load)
+    daemon = open_daemon(settings, faults=faults, log=logger, load_again=load)
+    for path in settings.watched:
+        if not os.path.isdir(path):
+            logger.warning("{} is no directory, or not there yet: nothing is read below it", visible(path))
+    return daemon
 
 
 def _serve(daemon: Daemon) -> int:

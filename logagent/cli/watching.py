@@ -107,9 +107,10 @@ def _headline(status: Status) -> str:
     from logagent.formats.status import STALE_AFTER_S
 
     age_s = _age_s(status.updated_at)
-    alive = f"pid {status.pid}" if _is_alive(status.pid) else f"pid {status.pid} is gone"
+    is_alive = _is_alive(status.pid)
+    state = status.state if is_alive else f"gone (was {status.state})"
     stale = f", {age_s:.0f} s old" if age_s > STALE_AFTER_S else ""
-    return f"{status.state}  {alive}, up since {status.started_at}, as of {status.updated_at}{stale}"
+    return f"{state}  pid {status.pid}, up since {status.started_at}, as of {status.updated_at}{stale}"
 
 
 def _age_s(updated_at: str) -> float:

@@ -10,7 +10,7 @@ from logagent.formats.times import utc_text
 from logagent.query.item import Window
 from logagent.query.wording import query_text
 from logagent.store.protocol import Reader, Total
-from logagent.store.selection import And, Condition, RunSelection, Selection
+from logagent.store.selection import And, Condition, RunSelection, Selection, TextMatch
 
 _TRIED: Final = 6
 _CAP: Final = 1_000
@@ -25,6 +25,8 @@ def why_empty(reader: Reader, selection: Selection) -> list[str]:
     nowhere = [part for part in parts[:_TRIED] if not reader.count(Selection(where=part), 1).value]
     if nowhere:
         said = [f"nothing in the store matches {_short(query_text(part))}, at any time" for part in nowhere]
+        if any(isinstance(part, TextMatch) for part in nowhere):
+            said.append("words are looked for in messages alone; exceptions are known to `errors` and `similar`")
         return said + _last_run(reader)
     return [*_without_window(reader, selection), *_without_each(reader, selection, parts), *_last_run(reader)]
 

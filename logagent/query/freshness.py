@@ -10,7 +10,7 @@ from logagent.formats.status import STALE_AFTER_S, Status, decode_status
 from logagent.formats.times import SECOND_US, micros
 
 STATUS_FILE: Final = "status.json"
-LOG_FILE: Final = {"state": "none", "says": "not asked: this is a log file, read as it stands"}
+LOG_FILE: Final = {"state": "none", "says": "no daemon was asked: this is a log file, read as it stands"}
 """In place of a daemon's document where the source is no store."""
 
 

@@ -111,6 +111,17 @@ def test_a_coloured_table_holds_no_escape_of_the_log() -> None:
     assert "[red]boo[/red] \\x1b[31m" in text
 
 
+def test_a_narrow_terminal_cuts_nothing() -> None:
+    """Short columns stay whole, so that an id can be copied and `crashed` is no `crashe`; long text is folded."""
+    text = rich_table(Page("event", [event("refused " * 30)]), 40)
+    assert event("x")["timestamp"][:19].replace("T", " ") in text
+    assert text.count("refused") == 30
+    wide = rich_table(Page("row", [{"first": "a" * 40, "second": "b" * 40, "third": "c" * 500}]), 80)
+    assert "a" * 40 in wide
+    assert "b" * 40 in wide
+    assert wide.count("c") == 500
+
+
 @given(st.text())
 def test_json_keeps_every_character(text: str) -> None:
     """Escaping is JSON's own, so a parser gets what was logged."""

@@ -169,7 +169,7 @@ def overview_lines(overview: Fields, limit: int) -> list[str]:
     lines = [
         f"events {events['value']}{'' if events['exact'] else '+'}{span}: {counts_text(overview['levels'])}",
         f"runs {overview['runs']}: {counts_text(overview['runs_by_status'])}",
-        f"daemon {clip(visible(str(overview['daemon']['says'])), limit)}",
+        clip(visible(str(overview["daemon"]["says"])), limit),
     ]
     if overview["failed_runs"]:
         lines += ["failed", *("  " + run_line(run, limit) for run in overview["failed_runs"])]

@@ -65,7 +65,7 @@ def monitor_lines(look: Fields, limit: int) -> list[str]:
     """One look of the monitor."""
     machine = look["machine"]
     scarce = " (memory is scarce)" if machine["is_memory_scarce"] else ""
-    lines = [f"daemon {clip(daemon_line(look['daemon']), limit)}"]
+    lines = [clip(daemon_line(look["daemon"]), limit)]
     lines.append(f"machine memory {machine['memory_percent']:.0f} %{scarce}")
     if look["store"]["state"] != "ok":
         return [*lines, f"store {look['store']['state']}: {clip(visible(str(look['store']['error'])), limit)}"]

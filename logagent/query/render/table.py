@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
@@ -20,6 +21,10 @@ from logagent.query.render.lines import (
 
 Column: TypeAlias = tuple[str, Callable[[Mapping[str, Any]], str]]
 _WIDEST: Final = 2_000
+_WIDEST_WHOLE: Final = 48
+_NARROWEST: Final = 20
+_GAP: Final = 2
+_PADDING: Final = re.compile(r" +((?:\x1b\[[0-9;]*m)*)$", re.MULTILINE)
 _EVENT_COLUMNS: Final[tuple[Column, ...]] = (
     ("TIME (UTC)", lambda event: str(event["timestamp"])[:23].replace("T", " ")),
     ("LEVEL", lambda event: visible(str(event.get("level", "")))),
@@ -94,9 +99,14 @@ def summary(page: Page) -> str:
 
 
 def rich_table(page: Page, width: int) -> str:
-    """The page with colours as ANSI text, for a terminal of that width."""
+    """The page with colours as ANSI text, for a terminal of that width.
+
+    Short columns stay whole, whatever the width, and the last one too where they leave no room for it: the terminal
+    breaks the lines then, where a cell cut short would deceive.
+    """
     from io import StringIO
 
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -105,14 +115,25 @@ def rich_table(page: Page, width: int) -> str:
         return plain_table(page)
     heads, rows = _cells(page)
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for head in heads:
-        table.add_column(head, overflow="fold", no_wrap=head not in ("MESSAGE", "ERROR"))
+    widest = [max(map(cell_len, column)) for column in zip(heads, *rows, strict=True)]
+    least = [
+        size if size <= _WIDEST_WHOLE and head not in ("MESSAGE", "ERROR") else min(size, _NARROWEST)
+        for head, size in zip(heads, widest, strict=True)
+    ]
+    if least and _line_width(least) > width:
+        least[-1] = widest[-1]
+    for head, size, smallest in zip(heads, widest, least, strict=True):
+        table.add_column(head, overflow="fold", no_wrap=size == smallest, min_width=smallest)
     for row in rows:
         table.add_row(*(Text(cell, style=_COLOURS.get(cell, "")) for cell in row))
-    console = Console(file=StringIO(), force_terminal=True, width=width, highlight=False)
+    console = Console(file=StringIO(), force_terminal=True, width=max(width, _line_width(least)), highlight=False)
     if page.items:
         console.print(table)
     console.print(Text(_block([summary(page), *page.hints]), style="dim"), end="")
     file = console.file
     assert isinstance(file, StringIO)
-    return file.getvalue()
+    return _PADDING.sub(r"\1", file.getvalue())
+
+
+def _line_width(columns: Sequence[int]) -> int:
+    return sum(columns) + _GAP * len(columns)
