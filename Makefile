@@ -26,7 +26,7 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-eval-answers: $(VENV)/.installed  ## 15 natural questions to a made-up history: is the truth in the answer?
+eval-answers: $(VENV)/.installed  ## 15 natural questions to a made-up history, on both stores or STORE=arango-test: is the truth in the answer?
 	$(BIN)/python benchmarks/eval_answers.py
 
 docs: $(VENV)/.installed          ## docs/cli.md, from the commands' own help

@@ -1,15 +1,20 @@
 """Evaluates answers: 15 natural questions to a made-up history; is the known truth in each, and how large is it?
 
-Run by `make eval-answers`. Exits 1 unless all 15 are true, `why` stays under 800 tokens, and `errors --new` names
-the one new error and no other.
+Run by `make eval-answers`, which asks an SQLite store and the ArangoDB test server, or only one of them
+(`STORE=sqlite`, `STORE=arango-test`, or the URL of a new database). Exits 1 unless all 15 are true, `why` stays
+under 800 tokens, `errors --new` names the one new error and no other, and two stores give the same answers.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +25,9 @@ from logagent.formats.times import SECOND_US, utc_text
 CHARACTERS_PER_TOKEN = 2.4
 WHY_TOKENS = 800
 PROGRAM = (sys.executable, "-c", "from logagent.query.cli import main; main()")
+
+DIFFERS = re.compile(r'"since":"[^"]*"|[0-9T:.-]+Z \.\. now|"elapsed":[0-9.]+|running [0-9hms]+')
+"""All that the same question asked twice may tell otherwise: where `24h ago` was, how long a run has run."""
 
 
 class Question(NamedTuple):
@@ -78,16 +86,16 @@ def questions(truth: Truth) -> list[Question]:
     ]
 
 
-def ask(url: str, command: tuple[str, ...]) -> str:
-    """The answer of a real process, in the form for agents."""
-    words = (*PROGRAM, "--store", url, "-o", "compact", *command)
-    ended = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
+def ask(url: str, *words: str) -> str:
+    """The answer of a real process; the environment names the store, so that no answer does."""
+    environ = {**os.environ, "LOGAGENT_STORE": url}
+    ended = subprocess.run((*PROGRAM, *words), capture_output=True, text=True, timeout=60, check=False, env=environ)
     return ended.stdout + ended.stderr
 
 
 def evaluate(url: str, truth: Truth) -> list[Answer]:
     """Every question asked."""
-    return [Answer(question, ask(url, question.command)) for question in questions(truth)]
+    return [Answer(question, ask(url, "-o", "compact", *question.command)) for question in questions(truth)]
 
 
 def table(answers: list[Answer]) -> str:
@@ -106,26 +114,59 @@ def _shown(answer: Answer) -> str:
 
 def false_news(url: str) -> list[str]:
     """Errors called new that are none."""
-    words = (*PROGRAM, "--store", url, "-o", "json", "errors", "--new")
-    ended = subprocess.run(words, capture_output=True, text=True, timeout=60, check=False)
-    return [str(item["type"]) for item in json.loads(ended.stdout)["items"] if item["type"] != "ConnectionError"]
+    found = json.loads(ask(url, "-o", "json", "errors", "--new"))
+    return [str(item["type"]) for item in found["items"] if item["type"] != "ConnectionError"]
+
+
+def told_otherwise(one: list[Answer], other: list[Answer]) -> list[str]:
+    """Questions that two stores answer otherwise, but for what two moments make of an answer."""
+    pairs = zip(one, other, strict=True)
+    return [a.question.text for a, b in pairs if DIFFERS.sub("-", a.text) != DIFFERS.sub("-", b.text)]
+
+
+@contextmanager
+def made_stores(asked: str, directory: str) -> Iterator[dict[str, str]]:
+    """URLs of new stores, by the name that the table has for them."""
+    urls = {"sqlite": f"sqlite://{directory}/logs.db"} if asked in ("", "sqlite") else {}
+    if "://" in asked:
+        urls["the store named"] = asked
+    if asked not in ("", "arango-test"):
+        yield urls
+        return
+    sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+    from arango_server import ArangoServer
+
+    with ArangoServer() as server:
+        os.environ["ARANGO_PASSWORD"] = server.password
+        yield urls | {"arango-test": f"arangodb://root@127.0.0.1:{server.port}/history"}
 
 
 def main() -> int:
     """The table, and the verdict."""
-    with tempfile.TemporaryDirectory() as directory:
+    found: dict[str, list[Answer]] = {}
+    wrong: list[str] = []
+    with tempfile.TemporaryDirectory() as directory, made_stores(os.environ.get("STORE", ""), directory) as urls:
         truth = make_history(Path(directory), NOW_US)
-        url = f"sqlite://{directory}/logs.db"
-        store_files(url, Path(directory) / "logs")
-        answers = evaluate(url, truth)
-        wrong = false_news(url)
+        for name, url in urls.items():
+            store_files(url, Path(directory) / "logs")
+            found[name] = evaluate(url, truth)
+            wrong += false_news(url)
+    name, answers = next(iter(found.items()))
     print(table(answers))
     why = next(answer for answer in answers if answer.question.command == ("why",))
-    print(f"why: {why.tokens} tokens of {WHY_TOKENS}; false news: {', '.join(wrong) or 'none'}")
-    for answer in answers:
+    print(f"why: {why.tokens} tokens of {WHY_TOKENS}; false news: {', '.join(wrong) or 'none'}; store: {name}")
+    otherwise: list[str] = []
+    for other, theirs in list(found.items())[1:]:
+        otherwise = told_otherwise(answers, theirs)
+        true = sum(answer.is_true for answer in theirs)
+        said = "the same answers" if not otherwise else "OTHERWISE: " + " ".join(otherwise)
+        print(f"{other}: {true} of {len(theirs)} true, {said}")
+    every = [answer for each in found.values() for answer in each]
+    for answer in every:
         if not answer.is_true:
             print(f"--- {answer.question.text}\n{answer.text}")
-    return 0 if all(a.is_true for a in answers) and why.tokens <= WHY_TOKENS and not wrong else 1
+    held = all(answer.is_true for answer in every) and why.tokens <= WHY_TOKENS
+    return 0 if held and not wrong and not otherwise else 1
 
 
 if __name__ == "__main__":

@@ -10,7 +10,17 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from history import LEARNING, NOW_US, ORDER, RESOLVED_BY, Truth, make_history, store_files  # noqa: E402
 
-__all__ = ["LEARNING", "NOW_US", "ORDER", "RESOLVED_BY", "ROOT", "Truth", "history_store"]
+__all__ = [
+    "LEARNING",
+    "NOW_US",
+    "ORDER",
+    "RESOLVED_BY",
+    "ROOT",
+    "Truth",
+    "history_store",
+    "make_history",
+    "store_files",
+]
 
 
 def history_store(directory: Path) -> tuple[str, Truth]:

@@ -1,0 +1,141 @@
+"""The same history in both stores gets the same answers, in every form."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+from made_history import NOW_US, ROOT, Truth, make_history, store_files
+from query_inside import ask_inside
+from query_process import Ended
+
+sys.path.insert(0, str(ROOT / "tests"))
+
+from arango_server import ArangoServer
+from eval_answers import DIFFERS, questions
+
+PASSWORD = "secret"
+FORMS = ("compact", "json")
+MORE = """
+why @last-failed:export
+why FAILED
+why HANGING
+diff FAILED BASE --all
+diff SLOW
+errors
+errors --new
+errors --script etl
+errors --file db.py
+errors --since-run @last-good
+similar EVENT
+similar metrics
+patterns
+patterns --rare
+patterns --new-since 12h
+patterns -r FAILED
+overdue
+overdue export
+learn search
+learn search refuses
+learn show L-5f21c0
+runs
+runs --failed
+show FAILED --timeline
+show FAILED
+show EVENT
+context EVENT
+stats
+stats --by script
+stats --by hour
+fields
+perf etl --days 30
+search refused
+search refused --rank
+search pool OR batch -n 7
+search script:etl level>=warning
+search has:exception -n 40
+search
+graph FAILED
+relate FAILED
+tail --run FAILED --until-end -n 1000
+monitor --once
+"""
+"""What the fifteen questions leave out; the `first bad run` is in `why`, drift in `diff`."""
+
+
+class Stores(NamedTuple):
+    """Where the same records are, and what is true of them."""
+
+    sqlite: str
+    arango: str
+    truth: Truth
+    event: str
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
+    """The whole history, in an SQLite file and in our ArangoDB server."""
+    directory = tmp_path_factory.mktemp("history")
+    truth = make_history(directory, NOW_US)
+    with pytest.MonkeyPatch.context() as patch, ArangoServer(password=PASSWORD) as server:
+        patch.setenv("ARANGO_PASSWORD", PASSWORD)
+        urls = f"sqlite://{directory}/logs.db", f"arangodb://root@127.0.0.1:{server.port}/history"
+        for url in urls:
+            store_files(url, directory / "logs")
+        found = ask_inside("--store", urls[0], "-o", "json", "errors", "--new").document
+        yield Stores(*urls, truth, found["items"][0]["id"])
+    for thread in threading.enumerate():  # they end a moment after their connections
+        if "process_request_thread" in thread.name:
+            thread.join(timeout=10)
+
+
+def both(stores: Stores, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> list[Ended]:
+    """The answers of the two, but for what `DIFFERS` names."""
+    monkeypatch.setenv("ARANGO_PASSWORD", PASSWORD)
+    answers = []
+    for url in (stores.sqlite, stores.arango):
+        monkeypatch.setenv("LOGAGENT_STORE", url)
+        ended = ask_inside(*words)
+        answers.append(Ended(ended.code, DIFFERS.sub("-", ended.out), DIFFERS.sub("-", ended.err)))
+    return answers
+
+
+@pytest.mark.parametrize("number", range(15))
+def test_the_fifteen_questions(stores: Stores, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As agents and programs read the answers."""
+    asked = questions(stores.truth)[number]
+    for form in FORMS:
+        ours, theirs = both(stores, ("-o", form, *asked.command), monkeypatch)
+        assert ours == theirs
+        assert ours.code == 0
+        assert form != "compact" or all(truth in theirs.out for truth in asked.truths)
+
+
+@pytest.mark.parametrize("line", MORE.strip().splitlines())
+def test_every_other_question(stores: Stores, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What compares, explains, counts and lists."""
+    truth = stores.truth
+    names = {"FAILED": truth.failed, "BASE": truth.base, "SLOW": truth.slow, "HANGING": truth.hanging}
+    names["EVENT"] = stores.event
+    words = tuple(names.get(word, word) for word in line.split())
+    for form in FORMS:
+        ours, theirs = both(stores, ("-o", form, *words), monkeypatch)
+        assert ours == theirs
+        assert ours.out, ours.err
+
+
+def test_what_is_exported_is_the_same(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every record of every kind, byte for byte."""
+    ours, theirs = both(stores, ("export",), monkeypatch)
+    assert ours == theirs
+    assert len(ours.out.splitlines()) > 1_000
+
+
+def test_what_differs_is_little() -> None:
+    """A time in an answer is compared, unless it ends in `now`."""
+    line = "2 errors · 2026-11-22T02:08:51.090952Z .. now"
+    assert DIFFERS.sub("-", line) == "2 errors · -"
+    assert DIFFERS.sub("-", "2026-11-22T02:08:51.090952Z .. 2026-11-23T02:08:51.090952Z") != "-"
