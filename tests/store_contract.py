@@ -662,6 +662,29 @@ def test_errors_are_counted_by_fingerprint_and_script(store: Store, reader: Read
     assert found[1].fingerprint == found[2].fingerprint != found[0].fingerprint
 
 
+def repeated(number: int, lines: int, message: str, **more: Any) -> Record:
+    """What the daemon makes of so many lines that say the same."""
+    last = event(number, level="ERROR", **more)
+    told = {"repeated": lines, "first_key": event(0).key, "last_key": last.key}
+    said = {
+        "message": f"message repeated {lines} times: {message}",
+        "extra_data": msgspec.Raw(msgspec.json.encode(told)),
+    }
+    return msgspec.structs.replace(last, line=msgspec.structs.replace(last.line, **said))
+
+
+def test_repeats_that_were_folded_count_as_what_happened(store: Store, reader: Reader) -> None:
+    """One error, as often as it was logged; a line that only looks like it is another."""
+    looks_so = event(4, "message repeated 9 times: no room", level="ERROR")
+    early = event(1, "no room", level="ERROR"), repeated(2, 7, "no room", ingested_us=START_US)
+    append(store, *early, repeated(3, 5, "no room"), looks_so)
+    found = {e.shape.template: e.count for e in reader.error_tallies(ErrorSelection())}
+    assert found == {"no room": 13, "message repeated {n} times: no room": 1}
+    assert sorted(e.count for e in reader.errors_in_runs(ErrorSelection())) == [1, 13]
+    store.prune(PruneCriteria(before_us=START_US + 2_500_000))
+    assert sorted(e.count for e in reader.error_tallies(ErrorSelection())) == [1, 6]
+
+
 def test_errors_are_selected_by_run_file_time_and_beginning(store: Store, reader: Reader) -> None:
     """A file by its trailing parts, among the frames and the call."""
     append(store, boom(1), event(2, "no room", level="ERROR", file_path="/app/io.py", function_name="write"))

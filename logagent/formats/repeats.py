@@ -22,6 +22,7 @@ REPEATS: Final = "repeats"
 MAX_LINES: Final = 1_000
 MAX_SPAN_US: Final = 60_000_000
 _HARMLESS: Final = int(Flag.REDACTED | Flag.NO_LEVEL | Flag.TIME_SUSPECT)
+_PREFIX: Final = "message repeated "
 _OWN: Final = TimeSource.OWN.value
 
 
@@ -157,7 +158,7 @@ def lines_told(record: Record) -> int:
     Only one that names its own key is believed: no line can hold its own, which is made from it.
     """
     line = record.line
-    if not isinstance(line, LogLine) or not line.message.startswith("message repeated "):
+    if not isinstance(line, LogLine) or not line.message.startswith(_PREFIX):
         return 1
     try:
         told = msgspec.json.decode(line.extra_data, type=_Told)
@@ -166,13 +167,26 @@ def lines_told(record: Record) -> int:
     return told.repeated if told.last_key == record.key and 1 <= told.repeated <= MAX_LINES else 1
 
 
+def line_told(record: Record, line: LogLine) -> tuple[LogLine, int]:
+    """The line as it was written, and how often: of a record that stands for repeats, what was repeated."""
+    if not line.message.startswith(_PREFIX):
+        return line, 1
+    lines = lines_told(record)
+    said = line.message.removeprefix(_said_times(lines))
+    return (line, 1) if said == line.message else (msgspec.structs.replace(line, message=said), lines)
+
+
 def _folded(last: Record, group: _Group) -> Record:
     line = last.line
     assert isinstance(line, LogLine)
     told = _Told(group.lines, group.said.key, last.key)
-    message = f"message repeated {group.lines} times: {line.message}"
+    message = _said_times(group.lines) + line.message
     extra_data = msgspec.Raw(msgspec.json.encode(told))
     return msgspec.structs.replace(last, line=msgspec.structs.replace(line, message=message, extra_data=extra_data))
+
+
+def _said_times(lines: int) -> str:
+    return f"{_PREFIX}{lines} times: "
 
 
 def _said(record: Record) -> Said:

@@ -8,6 +8,8 @@ from typing import Any, Final
 from logagent.errors import BadQuery
 from logagent.formats.error_fingerprint import error_shape
 from logagent.formats.masks import masked
+from logagent.formats.record import LogLine
+from logagent.formats.repeats import line_told
 from logagent.query.earned import Earned, about_runs, earned_learnings, shared_words
 from logagent.query.errors import ErrorQuestion, errors, fingerprint_of, is_fingerprint_start
 from logagent.query.item import Item, Page
@@ -57,9 +59,12 @@ def similar(reader: Reader, text: str, limit: int = _MOST) -> Page:
 def _wanted(reader: Reader, text: str) -> tuple[str, str | None]:
     """The text to compare with, and the fingerprint where one was meant."""
     if is_event_id(text):
-        line = event_of(reader, text).line
+        record = event_of(reader, text)
+        line = record.line
+        assert isinstance(line, LogLine)
+        line, _ = line_told(record, line)
         shape = error_shape(line)
-        return str(getattr(line, "message", "")), shape.fingerprint if shape else None
+        return line.message, shape.fingerprint if shape else None
     if is_fingerprint_start(text):
         fingerprint = fingerprint_of(reader, text)
         tally = reader.error_tallies(ErrorSelection(fingerprint=fingerprint), 1)[0]

@@ -558,3 +558,16 @@ def test_a_question_can_be_interrupted_from_another_thread(reader: Reader) -> No
             reader.interrupt()
         with pytest.raises(QueryTimeout):
             asked.result()
+
+
+def test_a_file_that_counted_each_error_event_once_counts_lines_from_now_on(store: Store, path: Path) -> None:
+    """What was stored before counts as one line each."""
+    store.append(Batch([event(7, "refused", level="ERROR")]))
+    store.close()
+    db = apsw.Connection(str(path))
+    db.execute("ALTER TABLE event_errors DROP COLUMN lines")
+    db.pragma("user_version", 3)
+    db.close()
+    store.prepare()
+    store.append(Batch([event(8, "refused", level="ERROR")]))
+    assert [each.count for each in counted_errors(store.url)] == [2]

@@ -26,12 +26,14 @@ MAX_TOKEN_BYTES: Final = 16_000
 NULL: Final = msgspec.Raw(b"null")
 TIME_SOURCES: Final = ("own", "inherited", "observed")
 _VALUE: Final = rb'(?:"[^"\\]*"|-?(?:0|[1-9][0-9]{0,14})|true|false|null)'
+MAX_PLAIN_MESSAGE: Final = MAX_TOKEN_BYTES // 4
+"""Characters; of a longer message it is looked at how much is searched."""
 _PLAIN: Final = re.compile(rb'\{"[^"\\]+": ?' + _VALUE + rb'((?:, ?"[^"\\]+": ?' + _VALUE + rb")*)\}")
 """A flat object that any server takes: nothing escaped, no fraction, no exponent. Its group is what follows the first
 pair: only an object of one pair comes back as the text it was, since nobody promises an order of more."""
-_ODD: Final = re.compile(rb"\\u|[0-9][eE.]|[0-9]{18}")
+ODD: Final = re.compile(rb"\\u|[0-9][eE.]|[0-9]{18}")
 """What an object's text may hold that the server could refuse or change."""
-_LONG_TOKEN: Final = re.compile(rf"[^\s!-/:-@\[-`{{-~]{{{MAX_TOKEN_BYTES // 4}}}")
+_LONG_TOKEN: Final = re.compile(rf"[^\s!-/:-@\[-`{{-~]{{{MAX_PLAIN_MESSAGE}}}")
 _ESCAPE_UTF8: Final = "\U0010ffff".encode()
 
 
@@ -39,7 +41,7 @@ class EventDocument(msgspec.Struct, omit_defaults=True, gc=False):
     """A document of `log_events`. Absent attributes have their default; `arrival` numbers the batch it came with.
 
     `written` is the timestamp as the line has it, where that is not the usual form of `ts_us`; `rest` what of a
-    message is not searched.
+    message is not searched; `lines` how often an error's line was logged that it stands for.
     """
 
     key: str = msgspec.field(name="_key")
@@ -76,6 +78,7 @@ class EventDocument(msgspec.Struct, omit_defaults=True, gc=False):
     written: str = ""
     rest: str = ""
     has_embeddings: bool = False
+    lines: int = 1
 
 
 class _Frame(msgspec.Struct):
@@ -102,7 +105,9 @@ class EventEncoder:
     def __init__(self) -> None:
         self._second_us, self._second = -1 << 63, ""
 
-    def document(self, record: Record, line: LogLine, origin: OriginTexts, arrival: int, error: str) -> EventDocument:
+    def document(
+        self, record: Record, line: LogLine, origin: OriginTexts, arrival: int, error: str, lines: int
+    ) -> EventDocument:
         """One document. The append spends most of its time here, hence one long function and few look-ups."""
         ts_us, offset = record.ts_us, record.offset
         part_us = ts_us - self._second_us
@@ -111,11 +116,11 @@ class EventEncoder:
         usual = self._second + "%06dZ" % part_us
         line_hash = "%016x" % record.hash
         message, rest = line.message, ""
-        if len(message) > MAX_TOKEN_BYTES // 4:
+        if len(message) > MAX_PLAIN_MESSAGE:
             message, rest = _searched(message)
         extra_data, extra_text = line.extra_data, ""
         if extra_data is not EMPTY_OBJECT:
-            extra_data, extra_text = _stored_object(extra_data)
+            extra_data, extra_text = stored_object(extra_data)
         exception, exception_text = NULL, ""
         if line.exception is not None:
             exception, exception_text = _stored_exception(line.exception)
@@ -126,7 +131,7 @@ class EventEncoder:
             line.level, line.level_no, message, TIME_SOURCES[record.time_source], record.flags, line.v, line.pid,
             line.hostname, line.function_name, line.file_path, line.line_number, extra_data, extra_text, line.tags,
             exception, exception_text, error, record.continuation_of,
-            "" if line.timestamp == usual else line.timestamp or "\0", rest, line.embeddings is not None,
+            "" if line.timestamp == usual else line.timestamp or "\0", rest, line.embeddings is not None, lines,
         )  # fmt: skip
 
     def _begin_second(self, ts_us: int) -> int:
@@ -166,7 +171,7 @@ def _searched(message: str) -> tuple[str, str]:
     return cut, message[len(cut) :]
 
 
-def _stored_object(raw: msgspec.Raw) -> tuple[msgspec.Raw, str]:
+def stored_object(raw: msgspec.Raw) -> tuple[msgspec.Raw, str]:
     """An object as it is stored, and its text where it could come back as another."""
     found = _PLAIN.fullmatch(raw)
     if found is None:
@@ -178,7 +183,7 @@ def _stored_object(raw: msgspec.Raw) -> tuple[msgspec.Raw, str]:
 def _with_text(raw: msgspec.Raw) -> tuple[msgspec.Raw, str]:
     """An object that the server takes, and the text that it stands for."""
     text = bytes(raw)
-    plain = _sanitised(text) if _ODD.search(text) else raw
+    plain = _sanitised(text) if ODD.search(text) else raw
     return plain, text.decode("utf-8", "surrogatepass")
 
 

@@ -70,9 +70,11 @@ class Intake:
             raise _too_great(record, index)
         if not -_LIMIT <= level_no < _LIMIT:
             raise _too_great(record, index)
-        error = self._errors.see(record, line) if level_no >= ERROR_LEVEL or line.exception is not None else ""
+        error, lines = "", 1
+        if level_no >= ERROR_LEVEL or line.exception is not None:
+            error, lines = self._errors.see(record, line)
         file = self._file_of(record)
-        self.events.append(self._encoder.document(record, line, file.texts, self._arrival, error))
+        self.events.append(self._encoder.document(record, line, file.texts, self._arrival, error, lines))
         self.places.append(index)
         if line.embeddings is not None:
             self.with_embeddings.append(record)

@@ -11,6 +11,7 @@ from typing import Any, Final
 from logagent.formats.error_fingerprint import ErrorShape, OwnFrame, error_shape
 from logagent.formats.fold import run_key
 from logagent.formats.record import LogLine, Record, RunEnd
+from logagent.formats.repeats import line_told
 from logagent.store.arango.folded import has_run
 from logagent.store.text import encode, storable
 
@@ -32,8 +33,9 @@ class ErrorsSeen:
         if len(self._known) > _MOST_KNOWN:
             self._known.clear()
 
-    def see(self, record: Record, line: LogLine) -> str:
-        """Take a log line that tells of an error; its fingerprint."""
+    def see(self, record: Record, line: LogLine) -> tuple[str, int]:
+        """Take a log line that tells of an error; its fingerprint, and how often the line was logged."""
+        line, lines = line_told(record, line)
         said = line.message if line.exception is None else bytes(line.exception)
         site = (said, line.file_path, line.function_name)
         shape = self._known.get(site)
@@ -41,7 +43,7 @@ class ErrorsSeen:
             found = error_shape(line)
             assert found is not None
             shape = self._known[site] = found
-        return self._seen(record, line, shape, [])
+        return self._seen(record, line, shape, []), lines
 
     def see_end(self, record: Record) -> None:
         """Take the line of any other kind; only a run's end that failed tells of an error."""

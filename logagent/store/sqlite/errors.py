@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import apsw
 import msgspec
@@ -18,7 +18,9 @@ from logagent.store.text import decode, encode, original, storable
 
 SCHEMA: Final = """
 CREATE TABLE errors (id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL UNIQUE, document BLOB NOT NULL) STRICT;
-CREATE TABLE event_errors (event_id INTEGER PRIMARY KEY, error_id INTEGER NOT NULL) STRICT;
+CREATE TABLE event_errors (
+    event_id INTEGER PRIMARY KEY, error_id INTEGER NOT NULL, lines INTEGER NOT NULL DEFAULT 1
+) STRICT;
 CREATE INDEX event_errors_by_error ON event_errors (error_id, event_id);
 CREATE TABLE run_errors (
     error_id INTEGER NOT NULL, run_id INTEGER NOT NULL, script TEXT NOT NULL,
@@ -28,18 +30,20 @@ CREATE TABLE run_errors (
 CREATE INDEX run_errors_by_run ON run_errors (run_id);
 CREATE TABLE resolutions (error_fingerprint TEXT PRIMARY KEY, document BLOB NOT NULL) STRICT, WITHOUT ROWID;
 """
-# Of `count` events, counted down by prunes, and `ends` of runs, which stay; a row stays at 0 and 0, since that the
-# error was in that run is still true. `script` is '' but for events without a run, whose run says no script.
+# `lines` is 1 but for events that stand for repeated lines. `run_errors` has `count` lines, counted down by prunes, and
+# `ends` of runs, which stay; a row stays at 0 and 0, since that the error was in that run is still true. `script` is ''
+# but for events without a run, whose run says no script.
 
 FORGET_CHOSEN: Final = (
     "UPDATE run_errors SET count = run_errors.count - gone.n FROM (SELECT x.error_id, e.run_id,"
-    " iif(e.run_id = 0, s.script, '') AS script, count(*) AS n FROM events e"
+    " iif(e.run_id = 0, s.script, '') AS script, sum(x.lines) AS n FROM events e"
     " JOIN event_errors x ON x.event_id = e.id JOIN sites s ON s.id = e.site_id"
     " WHERE e.id IN temp.chosen GROUP BY 1, 2, 3) gone WHERE run_errors.error_id = gone.error_id"
     " AND run_errors.run_id = gone.run_id AND run_errors.script = gone.script",
     "DELETE FROM event_errors WHERE event_id IN temp.chosen",
 )
 
+_KEEP: Final = "INSERT INTO event_errors (event_id, error_id, lines) VALUES (?, ?, ?)"
 _COUNT: Final = """
 INSERT INTO run_errors (error_id, run_id, script, count, ends, first_us, last_us, first_id, last_id)
 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?7) ON CONFLICT DO UPDATE SET
@@ -62,6 +66,16 @@ SELECT e.fingerprint, iif(r.id, r.execution_id, ''), {_SCRIPT}, {_STARTED} AS st
 {_ROWS}"""
 
 
+class ErrorEvent(NamedTuple):
+    """A log event that tells of an error, as often as it was logged; `line` is what was logged each time."""
+
+    event_id: int
+    ts_us: int
+    run_id: int
+    line: LogLine
+    lines: int = 1
+
+
 class ErrorCounter:
     """Counts errors of one batch, inside its transaction; knows each error once."""
 
@@ -70,13 +84,13 @@ class ErrorCounter:
         self._numbers: dict[str, int] = {}
         self._seen: dict[tuple[Any, ...], int] = {}
 
-    def add_events(self, found: Iterable[tuple[int, int, int, LogLine]]) -> None:
-        """Count log events, given as (event id, time, run id, line)."""
-        for event_id, ts_us, run_id, line in found:
+    def add_events(self, found: Iterable[ErrorEvent]) -> None:
+        """Count log events."""
+        for event_id, ts_us, run_id, line, lines in found:
             number = self._number_of(line)
-            self._db.execute("INSERT INTO event_errors VALUES (?, ?)", (event_id, number))
+            self._db.execute(_KEEP, (event_id, number, lines))
             script = "" if run_id else storable(line.script_name)
-            self._db.execute(_COUNT, (number, run_id, script, 1, 0, ts_us, event_id))
+            self._db.execute(_COUNT, (number, run_id, script, lines, 0, ts_us, event_id))
 
     def add_ends(self, names: Names, records: Iterable[Record]) -> None:
         """Count runs that ended in an error."""
@@ -124,6 +138,12 @@ def _storable(shape: ErrorShape) -> ErrorShape:
 
 def _storable_frame(frame: OwnFrame) -> OwnFrame:
     return OwnFrame(storable(frame.file), storable(frame.function), frame.line)
+
+
+def count_lines(db: apsw.Connection) -> None:
+    """Version 4: an event may stand for several lines; those of before count as one each."""
+    if not any(row[1] == "lines" for row in db.execute("PRAGMA table_info(event_errors)")):
+        db.execute("ALTER TABLE event_errors ADD COLUMN lines INTEGER NOT NULL DEFAULT 1")
 
 
 def tallies(db: apsw.Connection, selection: ErrorSelection, limit: int) -> list[ErrorTally]:
@@ -229,7 +249,7 @@ def _keys(db: apsw.Connection, ids: Sequence[int | None]) -> dict[int, str]:
     return {number: key_text(own_us, offset, signed + HASH_BIAS) for number, own_us, offset, signed in rows}
 
 
-def stored_errors(db: apsw.Connection) -> Iterator[tuple[int, int, int, LogLine]]:
+def stored_errors(db: apsw.Connection) -> Iterator[ErrorEvent]:
     """What `add_events` takes, of the events stored before errors were counted."""
     rows = _fetched(
         db,
@@ -239,7 +259,7 @@ def stored_errors(db: apsw.Connection) -> Iterator[tuple[int, int, int, LogLine]
     )
     for event_id, ts_us, run_id, message, exception, level_no, script, file, function, line in rows:
         said = {"message": message, "level_no": level_no, "script_name": original(script), "line_number": line}
-        yield event_id, ts_us, run_id, _log_line(exception, file, function, said)
+        yield ErrorEvent(event_id, ts_us, run_id, _log_line(exception, file, function, said))
 
 
 def _log_line(exception: bytes | None, file: str | None, function: str | None, said: dict[str, Any]) -> LogLine:

@@ -14,7 +14,9 @@ import msgspec
 from logagent.errors import RecordRejected
 from logagent.formats.error_fingerprint import ERROR_LEVEL
 from logagent.formats.record import EMPTY_OBJECT, LogLine, Origin, Record
+from logagent.formats.repeats import line_told
 from logagent.formats.times import SECOND_US, utc_text
+from logagent.store.sqlite.errors import ErrorEvent
 from logagent.store.sqlite.names import HASH_BIAS, Names
 from logagent.store.sqlite.rows import is_unusual, split_message, tags_column
 from logagent.store.text import storable
@@ -57,8 +59,8 @@ class Intake:
         self.rows: list[tuple[Any, ...]] = []
         self.ends: dict[Origin, int] = {}
         self.embeddings: list[tuple[int, Any]] = []
-        self.errors: list[tuple[int, int, int, LogLine]] = []
-        """Id, time, run and line of each event that tells of an error."""
+        self.errors: list[ErrorEvent] = []
+        """What tells of an error."""
         self.folded: list[Record] = []
         self.duplicates = 0
         self.expired = 0
@@ -137,7 +139,7 @@ class Intake:
             if line.embeddings is not None:
                 self.embeddings.append((last_id, line.embeddings))
             if line.level_no >= ERROR_LEVEL or line.exception is not None:
-                self.errors.append((last_id, ts_us, group.run, line))
+                self.errors.append(ErrorEvent(last_id, ts_us, group.run, *line_told(record, line)))
             add((
                 last_id, ts_us, offset, own, record.hash - HASH_BIAS, length,
                 place[0], group.run, group.site, group.process, group.level,

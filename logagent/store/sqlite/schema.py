@@ -10,8 +10,9 @@ import apsw
 from logagent.errors import StoreCorrupt, StoreTooNew
 from logagent.store.sqlite.backfill import count_errors
 from logagent.store.sqlite.errors import SCHEMA as _ERRORS
+from logagent.store.sqlite.errors import count_lines
 
-VERSION: Final = 3
+VERSION: Final = 4
 APPLICATION_ID: Final = 0x6C6F6761
 """`loga`, in the file's header: tells our file from any other database."""
 
@@ -230,5 +231,10 @@ def migrate(db: apsw.Connection) -> None:
     db.pragma("user_version", VERSION)
 
 
-_MIGRATIONS: Final = ((_META, _EVENTS, _RUNS, _COUNTS, _SEARCH, _VIEWS), (_DERIVED,), (_ERRORS, count_errors))
+_MIGRATIONS: Final = (
+    (_META, _EVENTS, _RUNS, _COUNTS, _SEARCH, _VIEWS),
+    (_DERIVED,),
+    (_ERRORS, count_errors),
+    (count_lines,),
+)
 """What leads from version n to n + 1, in order; the first makes everything."""
