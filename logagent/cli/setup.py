@@ -109,7 +109,7 @@ def _understood(path: bytes, settings: Settings) -> str:
     from logagent.formats.lines import ParserState, parse_block
 
     try:
-        tail, _identity = open_tail(path, compression_of(path))
+        tail, _facts = open_tail(path, compression_of(path))
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     try:

@@ -10,7 +10,8 @@ import errno
 from typing import Final
 
 from logagent.daemon.file import File
-from logagent.daemon.identity import Identity
+from logagent.daemon.identity import FileFacts
+from logagent.daemon.patterns import compression_of
 from logagent.daemon.tail import Tail, open_tail
 
 SHORTAGE: Final = frozenset({errno.EMFILE, errno.ENFILE})
@@ -42,17 +43,17 @@ class Descriptors:
 
     def _tail(self, file: File, path: bytes) -> Tail | None:
         try:
-            tail, identity = open_tail(path, file.compression)
+            tail, facts = open_tail(path, file.compression)
         except OSError as error:
             if error.errno in SHORTAGE and self._close_idlest():
                 return self._tail(file, path)
             file.trouble = NO_DESCRIPTOR if error.errno in SHORTAGE else error.strerror or type(error).__name__
             return None
-        if not _is_same(identity, file.identity):
+        if not _is_same(facts, file, path):
             tail.close()
             file.trouble = ANOTHER_FILE
             return None
-        file.identity = identity
+        file.identity = facts.identity
         return tail
 
     def close(self, file: File) -> None:
@@ -85,8 +86,11 @@ class Descriptors:
         return True
 
 
-def _is_same(found: Identity, known: Identity) -> bool:
-    """True if it is that file; one that was only seen by name so far has no birth yet."""
-    if known.birth:
-        return found == known
-    return (found.device, found.inode) == (known.device, known.inode)
+def _is_same(found: FileFacts, file: File, path: bytes) -> bool:
+    """True if it is that file. One that was only seen by name so far is another if it was born since, or is packed."""
+    if file.identity.birth:
+        return found.identity == file.identity
+    if (found.identity.device, found.identity.inode) != (file.identity.device, file.identity.inode):
+        return False
+    is_born_since = file.ctime_ns < found.identity.birth <= found.ctime_ns
+    return not is_born_since and compression_of(path) == file.compression

@@ -28,7 +28,6 @@ class Sighting(msgspec.Struct, frozen=True, gc=False):
     device: int
     inode: int
     size: int
-    mtime_ns: int
     ctime_ns: int
 
 
@@ -157,9 +156,7 @@ class Discovery:
             if not (walk.only_new and path in self._mtimes):
                 self._enter(path, walk, depth)
         elif stat.S_ISREG(seen.st_mode) and self._is_wanted(path, walk.root):
-            walk.look.sightings.append(
-                Sighting(path, seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
-            )
+            walk.look.sightings.append(Sighting(path, seen.st_dev, seen.st_ino, seen.st_size, seen.st_ctime_ns))
 
     def _is_wanted(self, path: bytes, root: bytes) -> bool:
         relative = path[len(root.rstrip(b"/")) + 1 :]

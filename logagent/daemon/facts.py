@@ -47,7 +47,7 @@ def facts_again(fd: int, identity: Identity) -> FileFacts:
 
 
 def _facts(seen: os.stat_result, identity: Identity) -> FileFacts:
-    return FileFacts(identity, seen.st_size, seen.st_nlink, seen.st_mtime_ns, seen.st_ctime_ns)
+    return FileFacts(identity, seen.st_size, seen.st_nlink, seen.st_ctime_ns)
 
 
 def birth_of(fd: int) -> int:

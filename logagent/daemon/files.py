@@ -66,6 +66,7 @@ class Files:
         descriptors: what holds the files open.
         cut: fingerprints of files found cut in place of which the store was not asked yet.
         full_looks: how many times everything was looked at without a file being missed for want of looking.
+        has_begun_anew: a file was seen to begin anew, and the checkpoint does not say so yet.
     """
 
     def __init__(self, rules: FollowRules, entries: Iterable[FileEntry], *, is_first_start: bool) -> None:
@@ -74,6 +75,7 @@ class Files:
         self.cut = {entry.fingerprint for entry in self.gone if entry.cut_at is not None and entry.stored_end is None}
         self.descriptors = Descriptors(rules.max_open)
         self.full_looks = 0
+        self.has_begun_anew = False
         self.unreadable: dict[bytes, str] = {}
         self._starts_at_end = rules.start_at_end and is_first_start
         self._by_inode: dict[tuple[int, int], File] = {}
@@ -182,7 +184,9 @@ class Files:
         if size != file.size:
             file.grown_at = now
         acknowledged = file.stream.acknowledged.offset if file.stream else 0
-        if not file.compression and is_cut(size, file.greatest_size, acknowledged):
+        if not file.compression and (size < acknowledged or self._is_another(file, size)):
+            self._begin_anew(file, size, ctime_ns, now_us)
+        elif not file.compression and is_cut(size, file.greatest_size, acknowledged):
             self._keep_cut(file, size, ctime_ns, now_us)
         file.size, file.ctime_ns = size, ctime_ns
         file.greatest_size = max(file.greatest_size, size)
@@ -191,6 +195,16 @@ class Files:
         if file.stream is not None:
             file.stream.look_again()
         self._busy[id(file)] = file
+
+    def _is_another(self, file: File, size: int) -> bool:
+        """True if what was read of it does not stand in it any more: looked at now, it may be cut again before a read."""
+        if file.stream is None or file.tail is None:
+            return False
+        try:
+            return not file.stream.is_same(file.tail, size)
+        except OSError as error:
+            file.trouble = error.strerror or type(error).__name__
+            return False
 
     def _keep_cut(self, file: File, size: int, ctime_ns: int, now_us: int) -> None:
         """Remember what it had; of one whose beginning is not known nobody can say that any of it still stands."""
@@ -433,21 +447,25 @@ class Files:
         self.descriptors.close(file)
 
     def rewritten(self, file: File, facts: FileFacts, now: float, now_us: int) -> None:
-        """Its content is another: what it was is gone, and it begins anew."""
-        is_finished = file.was_read_whole
+        """Its content was found to be another when it was read."""
+        self._begin_anew(file, facts.size, facts.ctime_ns, now_us)
+        file.grown_at = now
+        self._busy[id(file)] = file
+
+    def _begin_anew(self, file: File, size: int, ctime_ns: int, now_us: int) -> None:
+        """What it was is gone; of what it holds now nothing is known yet."""
         entry = msgspec.structs.replace(
-            file.entry(), gone_us=now_us, ctime_ns=facts.ctime_ns, cut_at=0, is_finished=is_finished
+            file.entry(), gone_us=now_us, ctime_ns=ctime_ns, cut_at=0, is_finished=file.was_read_whole
         )
         self.gone.add(entry)
         self.cut.add(entry.fingerprint)
         self._unfollow(file)
+        self.has_begun_anew = True
         file.was_read_whole = False
         file.rewrites += 1
         file.begin_at, file.begun_at = None, 0
-        file.size = file.greatest_size = facts.size
-        file.ctime_ns = facts.ctime_ns
-        file.grown_at = now
-        self._busy[id(file)] = file
+        file.size = file.greatest_size = size
+        file.ctime_ns = ctime_ns
 
     def may_let_go(self, file: File, now: float) -> bool:
         """True once the file is over and read to its end, or over and without any line."""

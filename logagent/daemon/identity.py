@@ -21,7 +21,6 @@ class FileFacts(msgspec.Struct, frozen=True):
     identity: Identity
     size: int
     links: int
-    mtime_ns: int
     ctime_ns: int
 
     @property

@@ -231,6 +231,9 @@ class Shipper:
         if tail is None:
             self._is_short_of_descriptors |= file.trouble == NO_DESCRIPTOR
             return False
+        if self.files.has_begun_anew:
+            self._save_beginnings()
+            return True  # much may have changed while the store was waited for
         try:
             has_more = self._read_quantum(file, tail, now, share, is_last=is_last)
         except OSError as error:
@@ -264,24 +267,31 @@ class Shipper:
         if stream.is_held and is_final:
             stream.look_again()
         end = stream.read.offset + share
-        while not stream.is_exhausted and stream.read.offset < end:
+        while file.stream is stream and not stream.is_exhausted and stream.read.offset < end:
             piece = stream.next_piece(tail)
             if isinstance(piece, Rewritten):
-                self._rewritten(file, piece, now)
+                self._rewritten(file, stream, piece, now)
                 return True
             if piece is None:
                 break
             self._take(stream, piece, is_final=is_final and stream.is_at_end)  # never at a block border
             if self._batch.is_full(self.limits.batch):
                 break
-        return not stream.is_exhausted
+        return file.stream is not stream or not stream.is_exhausted
 
-    def _rewritten(self, file: File, piece: Rewritten, now: float) -> None:
+    def _rewritten(self, file: File, stream: Stream, piece: Rewritten, now: float) -> None:
         """What was read of the former content but not acknowledged stands: it was read before the change was seen."""
         self._ship_now()
-        self.files.rewritten(file, piece.facts, now, self._clock.now_us())
+        if file.stream is stream:  # nothing was seen of that while the store was waited for
+            self.files.rewritten(file, piece.facts, now, self._clock.now_us())
+        self._save_beginnings()
+
+    def _save_beginnings(self) -> None:
+        """A crash must not forget that a file began anew: its new lines may have the old ones' keys."""
+        self._ship_now()
         self._is_dirty = True
-        self.save()  # a crash must not forget that the file began anew: its new lines may have the old ones' keys
+        self.save()
+        self.files.has_begun_anew = False
 
     def _ship_now(self) -> None:
         if self._batch:
@@ -377,15 +387,18 @@ class Shipper:
         for file in self.files.busy():
             if not self.files.may_let_go(file, now):
                 continue
-            if file.stream is not None and file.tail is not None:
+            stream, size = file.stream, file.size
+            if stream is not None and file.tail is not None:
                 try:
-                    piece = file.stream.last_piece(file.tail)
+                    piece = stream.last_piece(file.tail)
                 except OSError as error:
                     file.trouble = error.strerror
                     continue
                 if piece is not None:
-                    self._take(file.stream, piece, is_final=True)
+                    self._take(stream, piece, is_final=True)
                     self._ship_now()
+            if file.stream is not stream or file.size != size:
+                continue  # it changed while the store was waited for
             self.files.let_go(file, self._clock.now_us())
             self._is_dirty = True
 

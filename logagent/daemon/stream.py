@@ -131,7 +131,7 @@ class Stream:
         """
         piece = self._scan_on(tail) if self._scan else self._lines(tail, self._block_bytes)
         facts = tail.facts()
-        if not self._is_same(tail, facts):
+        if not self.is_same(tail, facts.size):
             return Rewritten(facts)
         self.is_exhausted = piece is None and self.is_at_end
         return piece
@@ -247,7 +247,12 @@ class Stream:
             is_unterminated=not terminator,
         )
 
-    def _is_same(self, tail: Tail, facts: FileFacts) -> bool:
+    def is_same(self, tail: Tail, size: int) -> bool:
+        """True if what was read still stands in the file, which is `size` bytes long.
+
+        Raises:
+            OSError: it cannot be read now.
+        """
         if tail.is_packed and self._scan is not None:
             return True  # looking back from within an overlong line would unpack all of it again
         marker = self.read.marker
@@ -255,7 +260,7 @@ class Stream:
         if tail.is_packed:
             is_shorter = len(before) < marker.length and not tail.is_finished
             return is_shorter or marker.fits(before)  # a packer that began again may not have come as far yet
-        return facts.size >= self.read.offset and marker.fits(before) and self._head_fits(tail)
+        return size >= self.read.offset and marker.fits(before) and self._head_fits(tail)
 
     def _head_fits(self, tail: Tail) -> bool:
         head = self.first_line.head

@@ -47,19 +47,19 @@ class Tail(Protocol):
         ...
 
 
-def open_tail(path: bytes, compression: str | None) -> tuple[Tail, Identity]:
-    """Open a file for tailing; which incarnation it is comes with it.
+def open_tail(path: bytes, compression: str | None) -> tuple[Tail, FileFacts]:
+    """Open a file for tailing; what the file system says of it comes with it.
 
     Raises:
         OSError: it cannot be opened, or is no regular file (`NotRegular`).
     """
     fd = os.open(path, _OPEN_FLAGS)
     try:
-        identity = facts_of(fd).identity
+        facts = facts_of(fd)
     except OSError:
         os.close(fd)
         raise
-    return (PackedTail(fd, identity, compression) if compression else PlainTail(fd, identity)), identity
+    return (PackedTail(fd, facts.identity, compression) if compression else PlainTail(fd, facts.identity)), facts
 
 
 class PlainTail:

@@ -219,3 +219,72 @@ def test_text_that_goes_on_beyond_the_end_of_a_shorter_copy_is_stored(rig: Rig) 
     rig.write("a.jsonl.2", head + "    two\n")
     rig.rest(30)
     assert sorted(rig.messages()) == ["    two", "first", "head\n    one"]
+
+
+def test_content_seen_in_the_place_of_what_was_read_is_in_the_ledger_though_it_was_cut_unread_too(rig: Rig) -> None:
+    path = rig.write("a.jsonl", native("first"))
+    rig.start()
+    rig.settle()
+    cut_to(path, 0)
+    rig.write("a.jsonl", native("other"))  # as long as the first
+    rig.look()
+    size = cut_to(path, 0)
+    rig.rest(60)
+    assert rig.messages() == ["first"]
+    assert losses(rig) == [(0, size)]
+
+
+def test_a_file_cut_below_what_was_read_and_grown_and_deleted_in_an_outage_is_in_the_ledger(rig: Rig) -> None:
+    path = rig.write("a.jsonl", natives("a", 0, 4))
+    rig.start()
+    rig.settle()
+    rig.take_store_away()
+    cut_to(path, 1)
+    rig.look()
+    rig.write("a.jsonl", natives("b", 4, 5))
+    rig.look()
+    size = cut_to(path, 0)
+    rig.look()
+    path.unlink()
+    rig.rest(20)
+    rig.bring_store_back()
+    rig.rest(120)
+    assert rig.counted() == expected("a", 4)
+    assert losses(rig) == [(0, size)]
+
+
+def test_a_crash_does_not_forget_that_a_file_began_anew(rig: Rig) -> None:
+    path = rig.write("a.jsonl", '{"msg": "first"}\n{"msg": "x"}\n')  # untimed: told apart by how often it began anew
+    rig.start()
+    rig.settle()
+    cut_to(path, 1)
+    rig.turn()
+    rig.write("a.jsonl", '{"msg": "y"}\n')
+    rig.turn()
+    rig.kill()
+    rig.start()
+    rig.settle()
+    assert rig.counted() == {"first": 2, "x": 1, "y": 1}  # the first line was read in either of its incarnations
+
+
+def test_a_file_that_grows_while_its_last_line_is_shipped_is_not_let_go(rig: Rig) -> None:
+    path = rig.write("a.jsonl", natives("a", 0, 2) + native("half")[:-1])
+    rig.start()
+    rig.settle()
+    path.rename(path.with_name("a.jsonl.1"))
+    rig.write("a.jsonl", native("new"))
+    rig.rest(50)
+    done = []
+
+    def meanwhile(batch: Batch) -> None:
+        if not done and any(record.flags for record in batch.records):
+            done.append(True)
+            with path.with_name("a.jsonl.1").open("a") as file:
+                file.write("\n" + native("late"))
+            rig.look()
+
+    assert rig.store is not None
+    rig.store.before = meanwhile
+    rig.rest(200)
+    assert done
+    assert rig.counted()["late"] == 1

@@ -1,10 +1,20 @@
-"""Too few descriptors for all files: each gets its turn."""
+"""Too few descriptors for all files: each gets its turn, and none is taken for another meanwhile."""
 
 from __future__ import annotations
 
+import gzip
+import os
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
+import pytest
+
+from logagent.daemon.descriptors import ANOTHER_FILE, Descriptors
+from logagent.daemon.discovery import Sighting
+from logagent.daemon.facts import facts_of
+from logagent.daemon.file import File
+from logagent.daemon.identity import Identity
 from tests.daemon.rig import Rig, expected, natives
 
 
@@ -22,3 +32,36 @@ def test_files_that_wait_for_a_descriptor_are_read_though_rotated_ones_hold_some
         rig.turn()
         rig.clock.advance(10)
     assert rig.counted() == expected("a", 1, 1) + expected("b", 1, 2) + expected("c", 1, 3)
+
+
+def seen_as(path: Path, name: str, *, earlier_ns: int = 0) -> File:
+    """A file as a look saw it under that name, so much before its inode changed last; never opened yet."""
+    facts = path.stat()
+    sighting = Sighting(
+        os.fsencode(path.with_name(name)), facts.st_dev, facts.st_ino, facts.st_size, facts.st_ctime_ns - earlier_ns
+    )
+    return File(sighting, Identity(facts.st_dev, facts.st_ino, 0), None)
+
+
+def test_an_inode_number_given_to_a_file_with_other_packing_before_it_was_opened_is_another_file(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.log.1.gz"
+    path.write_bytes(gzip.compress(b"line\n"))
+    file = seen_as(path, "b.log")
+    assert not Descriptors(10).open(file, os.fsencode(path))
+    assert file.trouble == ANOTHER_FILE
+
+
+def test_an_inode_number_given_to_a_younger_file_before_it_was_opened_is_another_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_bytes(b"line\n")
+    with path.open("rb") as opened:
+        if facts_of(opened.fileno()).identity.birth < 1 << 32:
+            pytest.skip("this file system keeps no birth times")
+    file = seen_as(path, "a.log", earlier_ns=10**9)
+    assert not Descriptors(10).open(file, os.fsencode(path))
+    assert file.trouble == ANOTHER_FILE
+    descriptors, same = Descriptors(10), seen_as(path, "a.log")
+    assert descriptors.open(same, os.fsencode(path))
+    descriptors.close(same)
