@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -47,11 +47,14 @@ class ErrorQuestion(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 50
 
 
-def errors(reader: Reader, question: ErrorQuestion | None = None) -> Page:
+def errors(
+    reader: Reader, question: ErrorQuestion | None = None, is_asked: Callable[[ErrorTally], bool] | None = None
+) -> Page:
     """Errors by fingerprint, new ones first, then the last seen.
 
     An error is new that was first seen in a run of the script that began after its last good run (of those before
-    the latest, so that errors of a latest run that passed count too), or after `since_run`.
+    the latest, so that errors of a latest run that passed count too), or after `since_run`. With `is_asked` only
+    those count of which it says so, script by script.
 
     Returns:
         Items {fingerprint, status: new, regressed, open, quiet (its script has run since without it) or resolved,
@@ -71,6 +74,8 @@ def errors(reader: Reader, question: ErrorQuestion | None = None) -> Page:
         tallies = [each for each in tallies if each.last_us < asked.window.until_us]
     if asked.only_new or asked.since_run:
         tallies = [each for each in tallies if before.knows_not(each)]
+    if is_asked is not None:
+        tallies = [each for each in tallies if is_asked(each)]
     items = _grouped(reader, tallies, before)
     shown = items[: asked.limit]
     for item in shown:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from made_history import NOW_US, ROOT, Truth, make_history, store_files
+from query_build import NOON_US, Story, append
 from query_inside import ask_inside
 from query_process import Ended
+
+from logagent.formats.record import Origin
+from logagent.formats.times import SECOND_US
 
 sys.path.insert(0, str(ROOT / "tests"))
 
@@ -87,7 +92,12 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
             store_files(url, directory / "logs")
         found = ask_inside("--store", urls[0], "-o", "json", "errors", "--new").document
         yield Stores(*urls, truth, found["items"][0]["id"])
-    for thread in threading.enumerate():  # they end a moment after their connections
+    wait_for_handlers()
+
+
+def wait_for_handlers() -> None:
+    """The server's threads end a moment after their connections."""
+    for thread in threading.enumerate():
         if "process_request_thread" in thread.name:
             thread.join(timeout=10)
 
@@ -139,3 +149,42 @@ def test_what_differs_is_little() -> None:
     line = "2 errors · 2026-11-22T02:08:51.090952Z .. now"
     assert DIFFERS.sub("-", line) == "2 errors · -"
     assert DIFFERS.sub("-", "2026-11-22T02:08:51.090952Z .. 2026-11-23T02:08:51.090952Z") != "-"
+
+
+@pytest.fixture(params=["sqlite", "arango"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An empty store of either sort."""
+    if request.param == "sqlite":
+        yield f"sqlite://{tmp_path}/logs.db"
+        return
+    monkeypatch.setenv("ARANGO_PASSWORD", PASSWORD)
+    with ArangoServer(password=PASSWORD) as server:
+        yield f"arangodb://root@127.0.0.1:{server.port}/logs"
+    wait_for_handlers()
+
+
+def unread_errors(url: str, directory: Path, *more: str) -> list[tuple[str, int]]:
+    words = ("--store", url, "--state-dir", str(directory), "-o", "json", "errors", "--since-read", "ann", *more)
+    return [(item["message"], item["count"]) for item in ask_inside(*words).document["items"]]
+
+
+def test_a_bookmark_shows_late_errors_and_ends_of_runs_too(store_url: str, tmp_path: Path) -> None:
+    """An old error that is stored now has not been read yet; one that is stored again is shown again."""
+    story = Story()
+    story.start("etl_1")
+    story.log("disk full", "ERROR", run="etl_1")
+    append(store_url, story.records)
+    assert unread_errors(store_url, tmp_path) == [("disk full", 1)]
+    assert unread_errors(store_url, tmp_path) == []
+    late = Story(Origin("box", "/srv/logs/late.jsonl", 0xBEEF), NOON_US - 3600 * SECOND_US)
+    late.log("old but late", "ERROR", run="etl_0")
+    late.log("disk full", "ERROR", run="etl_1")
+    late.end("etl_9", "failed", error="ValueError: no rows")
+    append(store_url, late.records)
+    assert sorted(unread_errors(store_url, tmp_path, "-n", "2") + unread_errors(store_url, tmp_path)) == [
+        ("ValueError: no rows", 1),
+        ("disk full", 2),
+        ("old but late", 1),
+    ]
+    append(store_url, late.records)
+    assert unread_errors(store_url, tmp_path) == []

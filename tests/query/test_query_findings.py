@@ -18,13 +18,12 @@ from query_process import ask
 from logagent.errors import BadQuery, NotFound
 from logagent.formats.record import LearningEvent, Resolution
 from logagent.formats.times import SECOND_US
-from logagent.query.bookmarks import read_since
+from logagent.query.bookmarks import errors_since
 from logagent.query.call_templates import log_calls
 from logagent.query.difference import diff
 from logagent.query.earned import are_alike, earned_confidence, earned_learnings
 from logagent.query.errors import ErrorQuestion, errors
 from logagent.query.expectations import overdue
-from logagent.query.item import Window
 from logagent.query.patterns import PatternQuestion, patterns
 from logagent.query.render.compact import compact
 from logagent.query.similar import similar
@@ -374,14 +373,19 @@ def test_near_duplicates_merge_but_opposites_do_not(tmp_path: Path) -> None:
 def test_a_bookmark_shows_what_came_since_it_was_last_read(history: tuple[Reader, Truth, str], tmp_path: Path) -> None:
     """By name, and for this store; a name is never a path."""
     reader = history[0]
-    first = read_since(str(tmp_path), "ann", reader, Window(), 5)
-    assert (first, read_since(str(tmp_path), "ann", reader, Window(), 9)) == (Window(), Window(5))
-    assert read_since(str(tmp_path), "bob", reader, Window(), 9) == Window()
+    every = errors(reader).total.value
+
+    def unread(name: str, **asked: Any) -> int:
+        return len(errors_since(str(tmp_path), name, reader, ErrorQuestion(**asked)))
+
+    assert (unread("ann"), unread("ann"), unread("bob")) == (every, 0, every)
     (tmp_path / "bookmarks/ann.json").write_text("{broken")
-    assert read_since(str(tmp_path), "ann", reader, Window(), 9) == Window()
+    assert (unread("ann"), unread("ann")) == (every, 0)
+    assert [unread("eve", limit=every - 1), unread("eve"), unread("eve")] == [every - 1, 1, 0]
+    assert unread("ian", script="report") == 2
     for bad in ("../ann", "", "a/b"):
         with pytest.raises(BadQuery):
-            read_since(str(tmp_path), bad, reader, Window(), 9)
+            unread(bad)
 
 
 def test_a_bookmark_shows_late_events_too(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def diff(session: Session, *, everything: bool) -> None:
 @click.option("--fail-if-new", is_flag=True, help="Exit 1 if there is a new one: a gate for CI and agents.")
 @click.option("--file", metavar="PATH", help="Errors that this source file has a part in.")
 @click.option("--script", metavar="NAME", help="Only this script.")
-@click.option("--since-read", metavar="NAME", help="Last seen since the last command with this bookmark.")
+@click.option("--since-read", metavar="NAME", help="Only what was stored since the last command with this bookmark.")
 @click.option("-n", "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="Most errors.")
 @window
 @reading
@@ -66,15 +66,16 @@ def errors(
 ) -> int:
     """Errors by fingerprint: how new, how often, in whose runs."""
     from logagent.query import errors as questions
-    from logagent.query.bookmarks import read_since
+    from logagent.query.bookmarks import errors_since
 
     span = session.window(since, until)
-    if since_read:
-        span = read_since(session.place.state_dir, since_read, session.reader, span, session.now_us)
     question = questions.ErrorQuestion(
         script=script, file=file, only_new=only_new or fail_if_new, since_run=since_run, window=span, limit=limit
     )
-    page = questions.errors(session.reader, question)
+    if since_read:
+        page = errors_since(session.place.state_dir, since_read, session.reader, question)
+    else:
+        page = questions.errors(session.reader, question)
     session.answer(page)
     return 1 if fail_if_new and page.items else 0
 
