@@ -111,6 +111,11 @@ class Appender:
             except OSError as error:
                 self._drop(error)
 
+    @property
+    def outage_reason(self) -> str | None:
+        """Why the last line was not written; None if it was."""
+        return self._outage.reason if self._outage else None
+
     def close(self) -> None:
         """Let the file go; a later line opens it again."""
         if self._pid != _pid:

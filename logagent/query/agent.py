@@ -29,7 +29,7 @@ from logagent.query.execution_errors import execution_errors
 from logagent.query.item import Item, Page
 from logagent.query.language import parse_query
 from logagent.query.plug_ins import Embedder, HybridSearch, MemoryBackend, RelationshipExtractor
-from logagent.query.sources import Place, find_place, open_source
+from logagent.query.sources import Place, find_place, open_source, status_of
 from logagent.settings import load_settings
 from logagent.store.protocol import Reader
 
@@ -335,10 +335,12 @@ class SyncAgentLogManager:
         """Say by a line that an error is resolved, and by what; it reopens by itself when it comes back.
 
         Raises:
-            ConfigError: nothing watches the log directory.
+            ConfigError: nothing watches the log directory, or it cannot be written to.
         """
         settings = load_settings(flags={"state_dir": self._place.state_dir})
-        return findings.resolve(self.reader, findings.line_writer(settings), fingerprint, by)
+        status = status_of(self._place)
+        write = findings.line_writer(settings, status.watched if status else ())
+        return findings.resolve(self.reader, write, fingerprint, by)
 
     def prune_logs(
         self,

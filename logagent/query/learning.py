@@ -6,19 +6,21 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from logagent.errors import BadQuery, ConfigError, NotFound
+from logagent.errors import BadQuery, ConfigError, NotFound, NotPermitted
 from logagent.formats.current_run import UNKNOWN_EXECUTION, current_execution_id
 from logagent.formats.fold import LearningFold
 from logagent.formats.native_line import object_line
 from logagent.formats.sink import script_appender
+from logagent.formats.status import Status
 from logagent.formats.writer import line_head, now_stamp
 from logagent.query.bm25 import best_matches
 from logagent.query.documents import learning_item
 from logagent.query.earned import are_alike, earned_learnings
 from logagent.query.item import Page
 from logagent.query.references import event_of, is_event_id, run_id_of
+from logagent.query.sources import Place
 from logagent.query.wording import command
-from logagent.settings import Settings
+from logagent.settings import Settings, load_settings
 from logagent.store.protocol import Reader, Total
 
 ACTIONS: Final = ("confirm", "refute", "retire")
@@ -76,8 +78,22 @@ def shown(reader: Reader, text: str) -> Page:
     return Page("detail", [found.document()])
 
 
+def writer_for(place: Place, status: Status | None) -> Write:
+    """What writes where the daemon of this place will find it; `status` is what that daemon says of itself.
+
+    Raises:
+        NotPermitted: the place is a log file.
+        ConfigError: nothing watches the log directory, or no daemon was ever there.
+    """
+    if not place.is_store:
+        raise NotPermitted("a log file learns nothing; ask a store that a daemon fills")
+    if status is None:
+        raise ConfigError(f"no daemon has reported in {place.state_dir}: nothing would read what is written")
+    return line_writer(load_settings(flags={"state_dir": place.state_dir}), status.watched)
+
+
 def line_writer(settings: Settings, watched: Sequence[str] = ()) -> Write:
-    """What writes a line where the daemon of these settings finds it.
+    """What writes a line where the daemon of these settings finds it; a line that cannot be written is a ConfigError.
 
     Args:
         watched: what the daemon says that it watches; by default what the settings say.
@@ -95,8 +111,11 @@ def line_writer(settings: Settings, watched: Sequence[str] = ()) -> Write:
         appender = script_appender(directory, _SCRIPT)
         try:
             appender.append(object_line(fields))
+            reason = appender.outage_reason
         finally:
             appender.close()
+        if reason is not None:
+            raise ConfigError(f"nothing was recorded: cannot write to {appender.path}: {reason}")
 
     return write
 

@@ -24,7 +24,9 @@ from logagent.formats.status import Status, StoreStatus, encode_status
 from logagent.formats.times import utc_text
 from logagent.query import SyncAgentLogManager
 from logagent.query.bare_files import open_log_file
+from logagent.query.mcp.tools import Tools
 from logagent.query.saved import saved_questions
+from logagent.query.sources import Place
 
 
 @pytest.fixture
@@ -111,6 +113,51 @@ def test_learning_writes_a_line_that_the_daemon_reads(store: str, tmp_path: Path
     assert [json.loads(line)["kind"] for line in file.read_text().splitlines()] == [
         "learning", "learning_event", "learning_event",
     ]  # fmt: skip
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_what_could_not_be_written_is_an_error(store: str, tmp_path: Path) -> None:
+    """A full disk learns nothing, and says so."""
+    reported(tmp_path, store)
+    (tmp_path / "logs").mkdir()
+    for name in ("learnings", "resolutions"):
+        (tmp_path / f"logs/{name}.jsonl").symlink_to("/dev/full")
+    where = ("--store", store, "--state-dir", str(tmp_path), "-o", "json")
+    fingerprint = ask_inside(*where, "errors").document["items"][0]["fingerprint"]
+    commands = (
+        ("learn", "add", "use fewer threads", "-e", "@last"),
+        ("learn", "confirm", "L-5f21c0"),
+        ("resolve", fingerprint, "--by", "luck"),
+    )
+    for words in commands:
+        ended = ask_inside(*where, *words)
+        assert ended.code == 2
+        assert "nothing was recorded" in ended.document["error"]["message"]
+        assert "No space left" in ended.document["error"]["message"]
+    tools = Tools(Place(store, str(tmp_path)), allow_write=True)
+    answer = tools.call("record_learning", {"learning": "use fewer threads", "evidence": ["@last"]})
+    tools.close()
+    assert answer.is_error and "nothing was recorded" in answer.text
+
+
+def test_a_learning_over_mcp_goes_by_what_the_daemon_watches(
+    store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it does on the command line: flags of the daemon are in no settings."""
+    monkeypatch.setenv("LOGAGENT_LOG_DIR", str(tmp_path / "elsewhere/logs"))
+    given = {"learning": "use fewer threads", "evidence": ["@last"]}
+
+    def recorded(*watched: str) -> str:
+        reported(tmp_path, store, *watched)
+        tools = Tools(Place(store, str(tmp_path)), allow_write=True)
+        try:
+            return tools.call("record_learning", given).text
+        finally:
+            tools.close()
+
+    assert "nothing watches" in recorded(str(tmp_path / "logs"))
+    assert "written as a line" in recorded(str(tmp_path / "elsewhere"))
+    assert (tmp_path / "elsewhere/logs/learnings.jsonl").exists()
 
 
 def test_nothing_is_written_where_nothing_watches(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

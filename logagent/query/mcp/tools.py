@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from logagent.errors import BadQuery, ConfigError, LogagentError, NotFound
+from logagent.errors import BadQuery, LogagentError, NotFound
 from logagent.query import difference, errors, events, expectations, free, learning, runs, similar, why
 from logagent.query.freshness import LOG_FILE, daemon_document
 from logagent.query.item import Page, Window
@@ -23,7 +23,6 @@ from logagent.query.render.failure import error_word
 from logagent.query.sources import Place, open_source, status_of
 from logagent.query.window import resolve_window
 from logagent.query.wording import PROGRAM
-from logagent.settings import load_settings
 from logagent.store.protocol import Reader
 
 MAX_CHARACTERS: Final = 48_000
@@ -154,9 +153,7 @@ class Tools:
 
     def record(self, arguments: Arguments, _: datetime) -> list[Page]:
         """A learning, as a line."""
-        if status_of(self._place) is None:
-            raise ConfigError(f"no daemon has reported in {self._place.state_dir}: nothing would read what is written")
-        write = learning.line_writer(load_settings(flags={"state_dir": self._place.state_dir}))
+        write = learning.writer_for(self._place, status_of(self._place))
         page = learning.add(
             self.reader,
             write,
