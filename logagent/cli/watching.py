@@ -27,7 +27,7 @@ SHOWN_FILES = 20
 def status(*, state_dir: str | None, config: str | None, as_json: bool, is_watching: bool) -> None:
     """How the daemon is: what it reads, how far behind it is, the store, dead letters, losses.
 
-    Exit: 0 all is well or recovering by itself, 1 degraded or outage, 4 no daemon has written a status here.
+    Exit: 0 all is well or recovering by itself, 1 degraded, outage or stopped, 4 no daemon has written a status here.
     """
     settings = settings_of(watch=(), store=None, state_dir=state_dir, config=config)
     path = os.path.join(settings.state_dir, STATUS_FILE)
@@ -108,7 +108,7 @@ def _headline(status: Status) -> str:
 
     age_s = _age_s(status.updated_at)
     is_alive = _is_alive(status.pid)
-    state = status.state if is_alive else f"gone (was {status.state})"
+    state = status.state if is_alive or status.state == "stopped" else f"gone (was {status.state})"
     stale = f", {age_s:.0f} s old" if age_s > STALE_AFTER_S else ""
     return f"{state}  pid {status.pid}, up since {status.started_at}, as of {status.updated_at}{stale}"
 

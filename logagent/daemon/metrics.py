@@ -9,13 +9,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Final
+from typing import Final, get_args
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from logagent.errors import ConfigError
-from logagent.formats.status import Status
+from logagent.formats.status import DaemonState, Status
 
 STALE_AFTER_S: Final = 30.0
 """A status older than this means that the loop hangs: neither healthy nor ready."""
@@ -48,7 +48,7 @@ class StatusCollector:
         yield GaugeMetricFamily("logagent_rate_lines_per_second", "Lines read per second", value=status.rate_lines_s)
         yield GaugeMetricFamily("logagent_store_up", "1 while the store answers", value=status.store.state == "ok")
         state = GaugeMetricFamily("logagent_state", "1 for the state the daemon is in", labels=["state"])
-        for name in ("ok", "degraded", "outage"):
+        for name in get_args(DaemonState):
             state.add_metric([name], float(status.state == name))
         yield state
 

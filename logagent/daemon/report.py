@@ -117,13 +117,15 @@ class Reporter:
         self._measured_at, self._measured_read, self._measured_lag = clock.monotonic(), 0, 0
 
     def report(self, outage: Outage | None, *, is_last: bool = False) -> None:
-        """Write the status if it is time to."""
+        """Write the status if it is time to; the last one says that the daemon has stopped."""
         now = self._clock.monotonic()
         if now - self._written_at < STATUS_EVERY_S and not is_last:
             return
         behind = files_behind(self._files)
         self._measure(now, sum(file.lag for file in behind))
         status = self._status(outage, behind)
+        if is_last:
+            status = msgspec.structs.replace(status, state="stopped", rate_lines_s=0.0)
         is_news = self.status is None or without_times(status) != without_times(self.status)
         if not (is_news or is_last or now - self._written_at >= STATUS_AT_LEAST_EVERY_S):
             return

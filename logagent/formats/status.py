@@ -16,7 +16,8 @@ MAX_LISTED_FILES: Final = 100
 STALE_AFTER_S: Final = 30
 """Three writes missed: a status older than this speaks of a daemon that is gone or stuck."""
 
-DaemonState: TypeAlias = Literal["ok", "degraded", "outage"]
+DaemonState: TypeAlias = Literal["ok", "degraded", "outage", "stopped"]
+"""`stopped` is a daemon's last word: it ended as it was told to, and nothing reads until one is started."""
 
 
 class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,7 +25,7 @@ class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     url: str
     id: str | None = None
-    state: DaemonState = "ok"
+    state: Literal["ok", "outage"] = "ok"
     since: str | None = None
     last_error: str | None = None
 

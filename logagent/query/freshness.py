@@ -32,9 +32,10 @@ def daemon_document(status: Status | None, now_us: int) -> dict[str, Any]:
         return {"state": "absent", "says": "no daemon has reported here; new lines are not being stored"}
     age_s = _age_s(status, now_us)
     is_stale = age_s is None or age_s > STALE_AFTER_S
+    is_stopped = status.state == "stopped"
     return {
-        "state": "stale" if is_stale else status.state,
-        "says": _stale_sentence(status) if is_stale else _sentence(status),
+        "state": "stale" if is_stale and not is_stopped else status.state,
+        "says": _stopped_sentence(status) if is_stopped else _stale_sentence(status) if is_stale else _sentence(status),
         "updated_at": status.updated_at,
         "pid": status.pid,
         "reasons": list(status.reasons),
@@ -56,6 +57,11 @@ def _age_s(status: Status, now_us: int) -> float | None:
 
 def _stale_sentence(status: Status) -> str:
     return f"the daemon was last heard of {status.updated_at}; lines written since then are not stored"
+
+
+def _stopped_sentence(status: Status) -> str:
+    left = f", {status.lag_bytes} bytes were not stored then" if status.lag_bytes else ""
+    return f"the daemon was stopped {status.updated_at}{left}; lines written since then are not stored"
 
 
 def _sentence(status: Status) -> str:

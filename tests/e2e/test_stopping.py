@@ -35,7 +35,7 @@ def test_sigterm_under_load_saves_how_far_it_came(place: Place) -> None:
         stop(daemon)
     status = place.status()
     assert status is not None
-    assert status.totals.duplicates == 0
+    assert (status.state, status.totals.duplicates) == ("stopped", 0)
     assert place.messages() == numbered("line", LINES)
 
 

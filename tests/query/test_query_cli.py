@@ -7,6 +7,7 @@ import os
 import pty
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import apsw
@@ -16,6 +17,7 @@ from query_build import ORIGIN, Story, append, filled, usual_story
 from query_process import PROGRAM, Ended, ask, ask_as_printed, no_such
 
 from logagent.formats.status import Status, StoreStatus, encode_status
+from logagent.formats.times import utc_text
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +65,17 @@ def test_the_overview_says_how_far_the_daemon_is(tmp_path: Path) -> None:
     (overview,) = ask("--store", url, "-o", "json").document["items"]
     assert overview["daemon"]["state"] == "stale"
     assert "last heard of 2026-01-01" in overview["daemon"]["says"]
+
+
+def test_a_daemon_that_was_stopped_is_not_called_ok(tmp_path: Path) -> None:
+    """Not for a moment: its last word says so."""
+    url = filled(tmp_path, usual_story().records)
+    now = utc_text(time.time_ns() // 1_000)
+    status = Status(pid=7, started_at=now, updated_at=now, state="stopped", lag_bytes=9, store=StoreStatus(url=url))
+    (tmp_path / "status.json").write_bytes(encode_status(status))
+    (overview,) = ask("--store", url, "-o", "json").document["items"]
+    assert overview["daemon"]["state"] == "stopped"
+    assert f"was stopped {now}, 9 bytes were not stored then" in overview["daemon"]["says"]
 
 
 def test_a_pipe_gets_json_lines_and_one_line_of_metadata(store: str) -> None:
