@@ -37,13 +37,17 @@ class CrashedRuns:
 
     def find(self, open_runs: Iterable[OpenRun], is_read_to_end: Callable[[int], bool], now: float) -> list[str]:
         """The execution ids of the runs that have crashed, as far as is known at `now` (monotonic seconds)."""
-        gone = {run.execution_id: run for run in open_runs if self._is_gone(run)}
+        gone = {run.execution_id: run for run in self.gone(open_runs)}
         self._gone_since = {run_id: self._gone_since.get(run_id, now) for run_id in gone}
         return [
             run_id
             for run_id, run in gone.items()
             if now - self._gone_since[run_id] >= GONE_FOR_S and is_read_to_end(run.fingerprint)
         ]
+
+    def gone(self, open_runs: Iterable[OpenRun]) -> list[OpenRun]:
+        """Those whose process is gone now: what their files hold from now on is all that they ever will."""
+        return [run for run in open_runs if self._is_gone(run)]
 
     def _is_gone(self, run: OpenRun) -> bool:
         here = self.here

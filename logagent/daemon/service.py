@@ -248,6 +248,8 @@ class Daemon:
                 break
             else:
                 self.files.refresh(self._clock.monotonic(), self._clock.now_us())
+        if not self._is_stopping:
+            self._call_crashed()
         self.finish()
         return Drained("stopped" if self._is_stopping else "done", self._pending())
 
@@ -439,10 +441,31 @@ class Daemon:
         here = self._crashed.here
         self.shipper.settle()
         open_runs = self._store.open_runs(here.hostname)
-        crashed = self._crashed.find(open_runs, self.files.is_read_to_end, now)
-        if crashed:
-            self._store.mark_crashed(crashed, self._clock.now_us())
-            self._log.warning(f"crashed without an end: {', '.join(crashed)}")
+        self._mark_crashed(self._crashed.find(open_runs, self.files.is_read_to_end, now))
+
+    def _mark_crashed(self, execution_ids: list[str]) -> None:
+        if execution_ids:
+            self._store.mark_crashed(execution_ids, self._clock.now_us())
+            self._log.warning(f"crashed without an end: {', '.join(execution_ids)}")
+
+    def _call_crashed(self) -> None:
+        """Before a drain ends: nobody will be there in ten seconds to see that a process is still gone.
+
+        What it wrote as its last is read first.
+        """
+        here = self._crashed.here
+        try:
+            self.shipper.settle()
+            gone = {run.execution_id for run in self._crashed.gone(self._store.open_runs(here.hostname))}
+            if not gone:
+                return
+            self.files.refresh(self._clock.monotonic(), self._clock.now_us())
+            self.try_turn(flush=True, is_last=True)
+            self.shipper.settle()
+            still_open = [run for run in self._store.open_runs(here.hostname) if run.execution_id in gone]
+            self._mark_crashed([run.execution_id for run in still_open if self.files.is_read_to_end(run.fingerprint)])
+        except (StoreUnavailable, StateUnavailable) as error:
+            self._log.warning(f"runs that crashed stay open until the next start: {error}")
 
     def _letters_to_ledger(self, rejects: Sequence[Reject], now_us: int) -> None:
         """The dead letters are full: say at least which bytes were not kept."""

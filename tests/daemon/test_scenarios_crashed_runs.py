@@ -73,6 +73,17 @@ def test_a_managed_run_whose_process_is_gone_becomes_crashed_after_ten_seconds(r
     assert status_of(rig) == "crashed"
 
 
+@pytest.mark.parametrize(("lines", "status"), [(run_start(), "crashed"), (run_start() + run_end(), "success")])
+def test_a_daemon_that_runs_once_calls_what_is_gone_crashed(rig: Rig, lines: str, status: str) -> None:
+    """Nobody will be there in ten seconds; what the process wrote as its last is read first."""
+    rig.write("a.jsonl", lines)
+    rig.start()
+    assert rig.running.drain(60.0, lambda done, total: None).outcome == "done"
+    rig.running.close()
+    rig.daemon = None
+    assert status_of(rig) == status
+
+
 def test_a_real_end_that_comes_later_wins_over_crashed(rig: Rig) -> None:
     rig.write("a.jsonl", run_start())
     rig.start()
