@@ -21,7 +21,7 @@ from logagent.cli.composition import (
 )
 from logagent.daemon.alerts import Alerts, Sample
 from logagent.daemon.batch import BatchLimits, OpenBatch
-from logagent.daemon.files import FollowRules
+from logagent.daemon.follow_rules import FollowRules
 from logagent.daemon.monitoring import Monitoring
 from logagent.daemon.retention import Retention
 from logagent.formats.lines import ParserState, parse_block

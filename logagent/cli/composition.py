@@ -14,7 +14,7 @@ from logagent.daemon.alerts import AlertLimits
 from logagent.daemon.batch import BatchLimits
 from logagent.daemon.discovery import Discovery
 from logagent.daemon.faults import Faults
-from logagent.daemon.files import FollowRules
+from logagent.daemon.follow_rules import FollowRules
 from logagent.daemon.monitoring import Monitoring, MonitoringRules
 from logagent.daemon.notify import Notifier
 from logagent.daemon.patterns import Patterns

@@ -17,7 +17,8 @@ from logagent.daemon.checkpoint_file import CheckpointFile
 from logagent.daemon.discovery import Discovery
 from logagent.daemon.faults import no_faults
 from logagent.daemon.file import File
-from logagent.daemon.files import Files, FollowRules
+from logagent.daemon.files import Files
+from logagent.daemon.follow_rules import FollowRules
 from logagent.daemon.identity import Identity
 from logagent.daemon.letters import LetterBox
 from logagent.daemon.lines_found import Found, LineReader, Piece
@@ -146,7 +147,7 @@ class Audit:
             report.trouble = file.trouble
             return report
         try:
-            stream = survey.files.identify(file, is_over=False)
+            stream = survey.files.recognition.identify(file, is_over=False)
             if stream is None:
                 report.waiting_bytes = report.pending_bytes = file.size
             else:

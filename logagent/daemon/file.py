@@ -11,7 +11,7 @@ from logagent.daemon.identity import Identity
 from logagent.daemon.patterns import compression_of
 from logagent.daemon.stream import Stream
 from logagent.daemon.tail import Tail
-from logagent.daemon.tracker import printable
+from logagent.daemon.tracker import LettingGo, is_quiet_enough, may_let_go, printable
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -91,24 +91,60 @@ class File:
             return size
         return max(size - self.stream.acknowledged.offset, 0)
 
+    @property
+    def is_looking_on(self) -> bool:
+        """True while its first line is further in than one look reads."""
+        return self.scan is not None and self.scan.has_more
+
+    @property
+    def is_leaving(self) -> bool:
+        """True while the file waits to be let go."""
+        return not self.is_let_go and self._letting_go(0.0).is_over
+
+    def is_quiet(self, now: float, close_after_s: float) -> bool:
+        """True once a file that is over may be taken as it is."""
+        return is_quiet_enough(self._letting_go(now), close_after_s)
+
+    def may_be_let_go(self, now: float, close_after_s: float) -> bool:
+        """True once the file is over and read to its end, or over and without any line."""
+        if self.is_let_go or self.tail is None:
+            return False
+        return may_let_go(self._letting_go(now), close_after_s)
+
+    def is_cut_short(self, now: float, close_after_s: float) -> bool:
+        """True for a packed file that could not be read to its end and has not grown for long."""
+        if self.is_let_go or self.tail is None or self.tail.trouble is None:
+            return False
+        is_read = self.is_settled if self.stream is not None else not self.is_looking_on
+        return is_read and now - self.grown_at >= close_after_s
+
+    def _letting_go(self, now: float) -> LettingGo:
+        return LettingGo(
+            is_unlinked=self.is_unlinked,
+            is_replaced=self.is_missing or self.path != self.home,
+            is_finished=self.tail is not None and self.tail.is_finished,
+            is_read_to_end=self.stream is None or self.is_settled,
+            quiet_s=now - self.grown_at,
+        )
+
     def entry(self) -> FileEntry:
         """What the checkpoint keeps of it."""
-        common = {
-            "path": printable(self.path),
-            "identity": self.identity,
-            "compression": self.compression,
-            "rewrites": self.rewrites,
-            "begun_at": self.begun_at,
-            "size": self.greatest_size,
-            "ctime_ns": self.ctime_ns,
-            "directory_device": self.directory_device,
-            "is_finished": bool(self.compression) and (self.is_settled or self.is_let_go),
-        }
+        entry = FileEntry(
+            path=printable(self.path),
+            identity=self.identity,
+            compression=self.compression,
+            rewrites=self.rewrites,
+            begun_at=self.begun_at,
+            size=self.greatest_size,
+            ctime_ns=self.ctime_ns,
+            directory_device=self.directory_device,
+            is_finished=bool(self.compression) and (self.is_settled or self.is_let_go),
+        )
         stream = self.stream
         if stream is None:
-            return FileEntry(**common)  # type: ignore[arg-type]
-        return FileEntry(
-            **common,  # type: ignore[arg-type]
+            return entry
+        return msgspec.structs.replace(
+            entry,
             fingerprint=stream.fingerprint,
             content_hash=stream.first_line.content_hash,
             is_timed=stream.first_line.is_timed,

@@ -22,7 +22,8 @@ from logagent.daemon.descriptors import NO_DESCRIPTOR
 from logagent.daemon.discovery import Discovery, Look
 from logagent.daemon.faults import Faults
 from logagent.daemon.file import File
-from logagent.daemon.files import Files, FollowRules
+from logagent.daemon.files import Files
+from logagent.daemon.follow_rules import FollowRules
 from logagent.daemon.journal import Journal
 from logagent.daemon.lock import StateLock
 from logagent.daemon.losses import LEDGER, LossLedger
@@ -167,7 +168,7 @@ class Daemon:
     def stop(self) -> None:
         """Finish or abandon the turn, save, end; safe in a signal handler."""
         self._is_stopping = True
-        self.shipper.deadline = self._clock.monotonic() + STOP_WITHIN_S
+        self.shipper.appending.deadline = self._clock.monotonic() + STOP_WITHIN_S
         self._wakeups.interrupt()
 
     def reload_soon(self) -> None:
@@ -256,11 +257,11 @@ class Daemon:
     @property
     def is_stuck(self) -> bool:
         """True while a call into the store does not come back."""
-        return self.shipper.is_stuck
+        return self.shipper.appending.is_stuck
 
     def close(self) -> None:
         """Free the lock, the descriptors and the store; safe to call twice. A stuck store is left alone."""
-        self._executor.shutdown(wait=not self.shipper.is_stuck, cancel_futures=True)
+        self._executor.shutdown(wait=not self.shipper.appending.is_stuck, cancel_futures=True)
         for file in list(self.files):
             self.files.close(file)
         self._wakeups.close()

@@ -7,13 +7,12 @@ forgotten and read again: recovery from an outage is recovery from a crash.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
-from functools import reduce
-from operator import attrgetter
+from concurrent.futures import Executor
 from typing import Final
 
 import msgspec
 
+from logagent.daemon.appending import Appending
 from logagent.daemon.batch import BatchLimits, OpenBatch
 from logagent.daemon.checkpoint import NOTHING_STORED, Checkpoint, Cursor
 from logagent.daemon.checkpoint_file import CheckpointFile
@@ -27,20 +26,16 @@ from logagent.daemon.stream import BLOCK_BYTES, Block, Hole, LongLine, Rewritten
 from logagent.daemon.surroundings import Clock
 from logagent.daemon.tail import Tail
 from logagent.daemon.tracker import Loss, lost_of
-from logagent.errors import RecordRejected, StateUnavailable, StoreUnavailable
-from logagent.formats.key import hash_prefix, line_hash
+from logagent.errors import StateUnavailable
 from logagent.formats.lines import Parsed, parse_block, parse_cut, parse_unterminated
-from logagent.formats.record import Flag, Record, Reject
+from logagent.formats.record import Flag
 from logagent.formats.repeats import REPEATS
-from logagent.store.protocol import Batch, Receipt, Store
+from logagent.store.protocol import Store
 
 FOLD_QUIET_S: Final = 5.0
 """A record of several lines of text is over after this much quiet."""
 
 CHECKPOINT_EVERY_S: Final = 1.0
-
-_OFFSET: Final = attrgetter("offset")
-_TIME: Final = attrgetter("ts_us")
 
 
 class ShipperLimits(msgspec.Struct, frozen=True):
@@ -60,31 +55,14 @@ class ShipperLimits(msgspec.Struct, frozen=True):
         return max(min(fair, self.quantum_bytes) - BLOCK_BYTES // 2, 1)
 
 
-class Counts(msgspec.Struct):
-    """Lines since the start; `skipped` by rule."""
-
-    read: int = 0
-    stored: int = 0
-    duplicates: int = 0
-    expired: int = 0
-    dead_letters: int = 0
-    redacted: int = 0
-    skipped: dict[str, int] = {}
-
-    def skip(self, rule: str, lines: int) -> None:
-        """Count lines that a declared rule left out."""
-        if lines:
-            self.skipped[rule] = self.skipped.get(rule, 0) + lines
-
-
 class Shipper:
     """Reads the files' new lines, appends them in batches, moves the cursors, saves the checkpoint.
 
     Attributes:
+        appending: the batch under way.
         store_seq: of the last checkpoint that was saved.
         limits: how much at a time; may be replaced between turns.
         rereads: why files were read again from their start, a sentence each.
-        deadline: when (monotonic) to stop waiting for the store; None while the daemon is not stopping.
         checkpoint_trouble: why the checkpoint could not be saved the last time, or None.
     """
 
@@ -103,30 +81,31 @@ class Shipper:
         executor: Executor,
         while_waiting: Callable[[float], None],
     ) -> None:
-        """`while_waiting` is called now and then while an append is waited for, with the seconds that has taken.
-
-        It may look and tell, and nothing else.
-        """
+        """`while_waiting`: see `Appending`."""
         self.files = files
-        self.counts = Counts()
+        self._recognition = files.recognition
+        self.appending = Appending(
+            store,
+            dead_letters,
+            files.raw_line,
+            clock=clock,
+            faults=faults,
+            executor=executor,
+            while_waiting=while_waiting,
+        )
+        self.counts = self.appending.counts
         self.checkpoint_trouble: str | None = None
         self.rereads: list[str] = []
         self.store_id = checkpoint.store_id if checkpoint else ""
         self.store_seq = checkpoint.store_seq if checkpoint else 0
         self._had_checkpoint = checkpoint is not None
         self._store = store
-        self._dead_letters = dead_letters
         self._ledger = ledger
         self._checkpoint_file = checkpoint_file
         self.limits = limits
         self._clock = clock
         self._faults = faults
-        self._executor = executor
-        self._while_waiting = while_waiting
         self._batch = OpenBatch()
-        self._under_way: tuple[OpenBatch, Future[Receipt]] | None = None
-        self._last_append: Future[Receipt] | None = None
-        self.deadline: float | None = None
         self._is_short_of_descriptors = False
         self._is_dirty = False
         self._saved_at = clock.monotonic()
@@ -168,15 +147,10 @@ class Shipper:
             waits.append(1.0)  # something is held, leaving or in trouble
         return max(min(waits), 0.0) if waits else None
 
-    @property
-    def is_stuck(self) -> bool:
-        """True while an append that nobody waits for any more has not come back."""
-        return self._last_append is not None and not self._last_append.done()
-
     def forget(self) -> None:
         """Drop what was read and not acknowledged; it is read again from the cursors."""
         self._batch = OpenBatch()
-        self._under_way = None
+        self.appending.drop()
         self.files.fall_back()
 
     def load(self) -> None:
@@ -231,7 +205,7 @@ class Shipper:
         if tail is None:
             self._is_short_of_descriptors |= file.trouble == NO_DESCRIPTOR
             return False
-        if self.files.has_begun_anew:
+        if self._recognition.has_begun_anew:
             self._save_beginnings()
             return True  # much may have changed while the store was waited for
         try:
@@ -248,21 +222,21 @@ class Shipper:
 
     def _has_no_business(self, file: File) -> bool:
         """True if nothing is to be done until it grows; a packed file that is cut waits to be completed or given up."""
-        if self.files.is_leaving(file) or (file.trouble is not None and not file.is_let_go):
+        if file.is_leaving or (file.trouble is not None and not file.is_let_go):
             return False
         if file.stream is not None and file.stream.is_held:
             return False
         return file.stream is None or file.stream.is_exhausted
 
     def _read_quantum(self, file: File, tail: Tail, now: float, share: int, *, is_last: bool) -> bool:
-        is_over = self.files.is_leaving(file) and self.files.is_quiet(file, now)
-        stream = self.files.identify(file, is_over=is_over)
+        is_over = file.is_leaving and file.is_quiet(now, self.files.rules.close_after_s)
+        stream = self._recognition.identify(file, is_over=is_over)
         if stream is None:
-            return self.files.is_looking_on(file)
-        if stream.fingerprint in self.files.cut:
+            return file.is_looking_on
+        if stream.fingerprint in self._recognition.cut:
             self.settle()
             stored_end = self._store.stored_end(stream.fingerprint)
-            self.files.stored_of_cut(stream, NOTHING_STORED if stored_end is None else stored_end)
+            self._recognition.stored_of_cut(stream, NOTHING_STORED if stored_end is None else stored_end)
         is_final = is_last or now - file.grown_at >= FOLD_QUIET_S or tail.is_finished
         if stream.is_held and is_final:
             stream.look_again()
@@ -291,7 +265,7 @@ class Shipper:
         self._ship_now()
         self._is_dirty = True
         self.save()
-        self.files.has_begun_anew = False
+        self._recognition.has_begun_anew = False
 
     def _ship_now(self) -> None:
         if self._batch:
@@ -332,7 +306,7 @@ class Shipper:
         Its key is that of its first line, so the store would take it for a duplicate and its new lines would be lost.
         """
         parsed = self._parse_up_to(stream, block, is_final=is_final)
-        has_copies = self.files.has_copies(stream)
+        has_copies = self._recognition.has_copies(stream)
         is_unsure = has_copies or not stream.knows_stored_end
         if is_unsure and (REPEATS in parsed.left_out or _folds(parsed, block)):
             if has_copies:
@@ -385,7 +359,7 @@ class Shipper:
         """Let go of the files that are over, their last unfinished line shipped first."""
         now = self._clock.monotonic()
         for file in self.files.busy():
-            if not self.files.may_let_go(file, now):
+            if not file.may_be_let_go(now, self.files.rules.close_after_s):
                 continue
             stream, size = file.stream, file.size
             if stream is not None and file.tail is not None:
@@ -407,7 +381,7 @@ class Shipper:
         now = self._clock.monotonic()
         for file in self.files.busy():
             tail = file.tail
-            if tail is None or not self.files.is_cut_short(file, now):
+            if tail is None or not file.is_cut_short(now, self.files.rules.close_after_s):
                 continue
             entry = file.entry()
             loss = Loss(entry.path, entry.fingerprint or 0, entry.cursor.offset, None, tail.trouble or "cut")
@@ -423,14 +397,14 @@ class Shipper:
             StateUnavailable: the ledger could not be written.
         """
         for entry in self.files.to_judge(self._clock.monotonic()):
-            copies = self.files.copies_of(entry)
+            copies = self._recognition.copies_of(entry)
             if any(not copy.is_settled for copy in copies):
                 continue  # it may still turn out to have all of it
             self.settle()
             stored_end = entry.stored_end
             if stored_end is None and entry.fingerprint is not None:
                 stored_end = self._store.stored_end(entry.fingerprint)
-            lost = lost_of(entry, self.files.others_of(entry), stored_end)
+            lost = lost_of(entry, self._recognition.others_of(entry), stored_end)
             if lost is not None:
                 self._write_losses([Loss(entry.path, entry.fingerprint or 0, *lost, "deleted or rewritten unread")])
             self.files.judged(entry)
@@ -448,24 +422,7 @@ class Shipper:
         """Close the batch, wait for the one under way, write its dead letters, and start its append."""
         batch, self._batch = self._batch, OpenBatch()
         self.settle()
-        self._write_rejects(batch.rejects)
-        prepared = batch.sorted(self._clock.now_us())
-        self._last_append = self._executor.submit(self._append, prepared)
-        self._under_way = (batch, self._last_append)
-
-    def _write_rejects(self, rejects: Sequence[Reject]) -> None:
-        if not rejects:
-            return
-        try:
-            self.counts.dead_letters += self._dead_letters.write(rejects, self._clock.now_us())
-        except OSError as error:
-            raise StateUnavailable(f"dead letters cannot be written: {error.strerror}") from error
-
-    def _append(self, batch: Batch) -> Receipt:
-        self._faults("before_append")
-        receipt = self._store.append(batch) if batch.records else Receipt(stored=0, duplicates=0)
-        self._faults("after_append")
-        return receipt
+        self.appending.start(batch)
 
     def settle(self) -> None:
         """Wait for the batch under way; acknowledge its cursors.
@@ -473,76 +430,7 @@ class Shipper:
         Raises:
             StoreUnavailable, StateUnavailable: nothing of it is acknowledged.
         """
-        if self._under_way is None:
-            return
-        batch, future = self._under_way
-        self._under_way = None
-        try:
-            receipt = self._wait_for(future)
-        except RecordRejected as error:
-            receipt = self._append_without_poison(batch.sorted(self._clock.now_us()).records, error)
-        self._acknowledge(batch, receipt)
-
-    def _wait_for(self, future: Future[Receipt]) -> Receipt:
-        began = self._clock.monotonic()
-        while True:
-            try:
-                return future.result(timeout=0.25)
-            except TimeoutError:
-                if self.deadline is not None and self._clock.monotonic() > self.deadline:
-                    raise StoreUnavailable("the store did not answer before the daemon had to stop") from None
-                self._while_waiting(self._clock.monotonic() - began)
-
-    def _append_without_poison(self, records: Sequence[Record], error: RecordRejected) -> Receipt:
-        """Bisect a refused batch until the poison stands alone: it is dead-lettered, the others are stored.
-
-        No line is appended after a later one of its file: the store would take it for one read again, and what is read
-        again may have been pruned.
-        """
-        if len(records) == 1:
-            self._write_rejects([self._refused(records[0], error)])
-            return Receipt(stored=0, duplicates=0)
-        if error.index is None:
-            in_file_order = sorted(records, key=_OFFSET)
-            parts = [in_file_order[: len(records) // 2], in_file_order[len(records) // 2 :]]
-        else:
-            others = [record for index, record in enumerate(records) if index != error.index]
-            parts = [[records[error.index]], others]
-        return reduce(_sum, map(self._append_or_bisect, parts))
-
-    def _append_or_bisect(self, records: Sequence[Record]) -> Receipt:
-        batch = Batch(sorted(records, key=_TIME))
-        try:
-            return self._append(batch)
-        except RecordRejected as error:
-            return self._append_without_poison(batch.records, error)
-
-    def _refused(self, record: Record, error: RecordRejected) -> Reject:
-        """The dead letter of a record that the store refuses, with its raw bytes if they can still be read."""
-        raw = self.files.raw_line(record)
-        detail = str(error)
-        if raw is None or line_hash(hash_prefix(record.origin.fingerprint), record.offset, raw) != record.hash:
-            raw = raw or msgspec.json.encode(record.line)
-            detail += " (the line as it was understood; its bytes are longer, or gone)"
-        return Reject(
-            f"store_refused:{error.number}",
-            detail,
-            record.offset,
-            record.hash,
-            record.length,
-            record.origin,
-            raw,
-            record.own_us,
-        )
-
-    def _acknowledge(self, batch: OpenBatch, receipt: Receipt) -> None:
-        for stream, cursor in batch.cursors.items():
-            stream.acknowledge(cursor)
-        self.counts.read += batch.lines
-        self.counts.stored += receipt.stored
-        self.counts.duplicates += receipt.duplicates or 0
-        self.counts.expired += receipt.expired
-        self._is_dirty = True
+        self._is_dirty |= self.appending.settle()
 
     # ---- the checkpoint --------------------------------------------------------------------------------------
 
@@ -578,8 +466,3 @@ class Shipper:
 
 def _folds(parsed: Parsed, block: Block) -> bool:
     return parsed.consumed < len(block.data) or parsed.folded > 0
-
-
-def _sum(a: Receipt, b: Receipt) -> Receipt:
-    duplicates = None if a.duplicates is None or b.duplicates is None else a.duplicates + b.duplicates
-    return Receipt(stored=a.stored + b.stored, duplicates=duplicates, expired=a.expired + b.expired)

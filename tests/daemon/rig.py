@@ -16,7 +16,7 @@ from logagent.daemon.batch import BatchLimits
 from logagent.daemon.crashed import Here
 from logagent.daemon.discovery import Discovery
 from logagent.daemon.faults import Faults, no_faults
-from logagent.daemon.files import FollowRules
+from logagent.daemon.follow_rules import FollowRules
 from logagent.daemon.notify import Notifier
 from logagent.daemon.patterns import Patterns
 from logagent.daemon.service import Daemon, ServiceLimits

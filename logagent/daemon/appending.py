@@ -1,0 +1,192 @@
+"""Appending: the one batch under way to the store; its dead letters are written first, a refused one is bisected."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
+from functools import reduce
+from operator import attrgetter
+from typing import Final
+
+import msgspec
+
+from logagent.daemon.batch import OpenBatch
+from logagent.daemon.dead_letter import DeadLetters
+from logagent.daemon.faults import Faults
+from logagent.daemon.surroundings import Clock
+from logagent.errors import RecordRejected, StateUnavailable, StoreUnavailable
+from logagent.formats.key import hash_prefix, line_hash
+from logagent.formats.record import Record, Reject
+from logagent.store.protocol import Batch, Receipt, Store
+
+_OFFSET: Final = attrgetter("offset")
+_TIME: Final = attrgetter("ts_us")
+
+
+class Counts(msgspec.Struct):
+    """Lines since the start; `skipped` by rule."""
+
+    read: int = 0
+    stored: int = 0
+    duplicates: int = 0
+    expired: int = 0
+    dead_letters: int = 0
+    redacted: int = 0
+    skipped: dict[str, int] = {}
+
+    def skip(self, rule: str, lines: int) -> None:
+        """Count lines that a declared rule left out."""
+        if lines:
+            self.skipped[rule] = self.skipped.get(rule, 0) + lines
+
+
+class Appending:
+    """Appends batches, one at a time, in a thread of its own.
+
+    Attributes:
+        counts: lines since the start.
+        deadline: when (monotonic) to stop waiting for the store; None while the daemon is not stopping.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        dead_letters: DeadLetters,
+        raw_line: Callable[[Record], bytes | None],
+        *,
+        clock: Clock,
+        faults: Faults,
+        executor: Executor,
+        while_waiting: Callable[[float], None],
+    ) -> None:
+        """`raw_line` gives a record's bytes on disk where they can still be read.
+
+        `while_waiting` is called now and then while an append is waited for, with the seconds that has taken. It may
+        look and tell, and nothing else.
+        """
+        self.counts = Counts()
+        self.deadline: float | None = None
+        self._store = store
+        self._dead_letters = dead_letters
+        self._raw_line = raw_line
+        self._clock = clock
+        self._faults = faults
+        self._executor = executor
+        self._while_waiting = while_waiting
+        self._under_way: tuple[OpenBatch, Future[Receipt]] | None = None
+        self._last: Future[Receipt] | None = None
+
+    @property
+    def is_stuck(self) -> bool:
+        """True while an append that nobody waits for any more has not come back."""
+        return self._last is not None and not self._last.done()
+
+    def start(self, batch: OpenBatch) -> None:
+        """Write its dead letters and start its append; none may be under way.
+
+        Raises:
+            StateUnavailable: the dead letters cannot be written.
+        """
+        self._write_rejects(batch.rejects)
+        self._last = self._executor.submit(self._append, batch.sorted(self._clock.now_us()))
+        self._under_way = (batch, self._last)
+
+    def drop(self) -> None:
+        """Wait no more for what is under way: it is read again, whether the store has it or not."""
+        self._under_way = None
+
+    def settle(self) -> bool:
+        """Wait for the batch under way and acknowledge its cursors; False if there was none.
+
+        Raises:
+            StoreUnavailable, StateUnavailable: nothing of it is acknowledged.
+        """
+        if self._under_way is None:
+            return False
+        batch, future = self._under_way
+        self._under_way = None
+        try:
+            receipt = self._wait_for(future)
+        except RecordRejected as error:
+            receipt = self._append_without_poison(batch.sorted(self._clock.now_us()).records, error)
+        self._acknowledge(batch, receipt)
+        return True
+
+    def _acknowledge(self, batch: OpenBatch, receipt: Receipt) -> None:
+        for stream, cursor in batch.cursors.items():
+            stream.acknowledge(cursor)
+        self.counts.read += batch.lines
+        self.counts.stored += receipt.stored
+        self.counts.duplicates += receipt.duplicates or 0
+        self.counts.expired += receipt.expired
+
+    def _wait_for(self, future: Future[Receipt]) -> Receipt:
+        began = self._clock.monotonic()
+        while True:
+            try:
+                return future.result(timeout=0.25)
+            except TimeoutError:
+                if self.deadline is not None and self._clock.monotonic() > self.deadline:
+                    raise StoreUnavailable("the store did not answer before the daemon had to stop") from None
+                self._while_waiting(self._clock.monotonic() - began)
+
+    def _append(self, batch: Batch) -> Receipt:
+        self._faults("before_append")
+        receipt = self._store.append(batch) if batch.records else Receipt(stored=0, duplicates=0)
+        self._faults("after_append")
+        return receipt
+
+    def _append_without_poison(self, records: Sequence[Record], error: RecordRejected) -> Receipt:
+        """Bisect a refused batch until the poison stands alone: it is dead-lettered, the others are stored.
+
+        No line is appended after a later one of its file: the store would take it for one read again, and what is read
+        again may have been pruned.
+        """
+        if len(records) == 1:
+            self._write_rejects([self._refused(records[0], error)])
+            return Receipt(stored=0, duplicates=0)
+        if error.index is None:
+            in_file_order = sorted(records, key=_OFFSET)
+            parts = [in_file_order[: len(records) // 2], in_file_order[len(records) // 2 :]]
+        else:
+            others = [record for index, record in enumerate(records) if index != error.index]
+            parts = [[records[error.index]], others]
+        return reduce(_sum, map(self._append_or_bisect, parts))
+
+    def _append_or_bisect(self, records: Sequence[Record]) -> Receipt:
+        batch = Batch(sorted(records, key=_TIME))
+        try:
+            return self._append(batch)
+        except RecordRejected as error:
+            return self._append_without_poison(batch.records, error)
+
+    def _refused(self, record: Record, error: RecordRejected) -> Reject:
+        """The dead letter of a record that the store refuses, with its raw bytes if they can still be read."""
+        raw = self._raw_line(record)
+        detail = str(error)
+        if raw is None or line_hash(hash_prefix(record.origin.fingerprint), record.offset, raw) != record.hash:
+            raw = raw or msgspec.json.encode(record.line)
+            detail += " (the line as it was understood; its bytes are longer, or gone)"
+        return Reject(
+            f"store_refused:{error.number}",
+            detail,
+            record.offset,
+            record.hash,
+            record.length,
+            record.origin,
+            raw,
+            record.own_us,
+        )
+
+    def _write_rejects(self, rejects: Sequence[Reject]) -> None:
+        if not rejects:
+            return
+        try:
+            self.counts.dead_letters += self._dead_letters.write(rejects, self._clock.now_us())
+        except OSError as error:
+            raise StateUnavailable(f"dead letters cannot be written: {error.strerror}") from error
+
+
+def _sum(a: Receipt, b: Receipt) -> Receipt:
+    duplicates = None if a.duplicates is None or b.duplicates is None else a.duplicates + b.duplicates
+    return Receipt(stored=a.stored + b.stored, duplicates=duplicates, expired=a.expired + b.expired)

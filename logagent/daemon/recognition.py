@@ -1,0 +1,263 @@
+"""Recognition: which content stands in a file, and where to go on in it: its own entry's place, a twin's, the start.
+
+What is to be decided is decided in `tracker`. Reads files no further than their first line and before a marker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from logagent.daemon.checkpoint import Cursor, FileEntry
+from logagent.daemon.discovery import Sighting
+from logagent.daemon.file import File
+from logagent.daemon.first_line import FirstLineScan
+from logagent.daemon.follow_rules import FollowRules
+from logagent.daemon.gone import Gone
+from logagent.daemon.identity import FirstLine
+from logagent.daemon.marker import NO_MARKER, marker_before
+from logagent.daemon.stream import Stream
+from logagent.daemon.tail import Tail
+from logagent.daemon.tracker import fingerprint_of, is_cut, latest_of, printable, rewrites_of, twins_of
+from logagent.formats.lines import script_name_of
+from logagent.formats.record import Origin
+
+
+class Recognition:
+    """Knows files by their content, also those that are gone.
+
+    Attributes:
+        rules: how files are followed; may be replaced.
+        gone: entries without a file: let go, deleted, rewritten, or (at first) not seen yet since the start.
+        cut: fingerprints of files found cut in place of which the store was not asked yet.
+        has_begun_anew: a file was seen to begin anew, and the checkpoint does not say so yet.
+    """
+
+    def __init__(self, rules: FollowRules, entries: Iterable[FileEntry]) -> None:
+        self.rules = rules
+        self.gone = Gone(entries)
+        self.cut = {entry.fingerprint for entry in self.gone if entry.cut_at is not None and entry.stored_end is None}
+        self.has_begun_anew = False
+        self._with_first_line: dict[int, dict[int, File]] = {}
+
+    # ---- what a file is ------------------------------------------------------------------------------------
+
+    def take_up(self, file: File, sighting: Sighting) -> bool:
+        """Take a file up from the checkpoint without opening it; False where size or ctime are not as they were."""
+        entry = next(iter(self.gone.with_inode(sighting.device, sighting.inode)[-1:]), None)
+        if entry is None or entry.gone_us is not None or entry.unread_bytes:
+            return False
+        if (entry.size, entry.ctime_ns) != (sighting.size, sighting.ctime_ns):
+            return False
+        file.identity, file.rewrites, file.begun_at = entry.identity, entry.rewrites, entry.begun_at
+        file.grown_at = float("-inf")
+        if entry.fingerprint is None:
+            file.is_let_go = True
+        else:
+            self._follow(file, _first_line(entry), entry.fingerprint, entry.cursor).is_exhausted = True
+        self.gone.remove(entry)
+        return True
+
+    def identify(self, file: File, *, is_over: bool) -> Stream | None:
+        """The file's stream, once its first whole line is there; a file that is over needs no LF for that.
+
+        Raises:
+            OSError: it cannot be read now.
+        """
+        if file.stream is not None:
+            return file.stream
+        assert file.tail is not None
+        for entry in self.gone.with_identity(file.identity):
+            if entry.cut_at is None and (entry.fingerprint is None or _is_beheaded(file, entry)):
+                self.gone.remove(entry)  # it was known only as there, or is known not to be there any more
+                file.rewrites = max(file.rewrites, entry.rewrites)
+                self._keep_cut_before(file, file.tail, entry)
+        if file.scan is None:
+            file.scan = FirstLineScan(
+                max_line_bytes=self.rules.context.max_line_bytes, naive_timezone=self.rules.context.naive_timezone
+            )
+        first = file.scan.scan(file.tail, is_over=is_over)
+        if first is None:
+            return None
+        file.scan = None
+        return self._go_on(file, file.tail, first)
+
+    def _keep_cut_before(self, file: File, tail: Tail, entry: FileEntry) -> None:
+        """Remember what a file had that was cut while nobody looked; it counts as gone from the next full look on."""
+        facts = tail.facts()
+        is_beheaded = _is_beheaded(file, entry)
+        if not file.compression and (is_beheaded or is_cut(facts.size, entry.size, entry.cursor.offset)):
+            cut_at = 0 if is_beheaded or entry.fingerprint is None else facts.size
+            self.gone.add(msgspec.structs.replace(entry, cut_at=cut_at, ctime_ns=facts.ctime_ns))
+            self.cut.add(entry.fingerprint)
+
+    def _go_on(self, file: File, tail: Tail, first: FirstLine) -> Stream:
+        """Where to go on in a file whose first line is known: its own entry, a twin's, else the start."""
+        entries = self.gone.with_identity(file.identity)
+        own = latest_of(entries)
+        if own is not None and own.fingerprint is not None:
+            if own.content_hash == first.content_hash and _has_place(tail, own):
+                self.gone.remove(own)
+                self._keep_cut_before(file, tail, own)
+                file.rewrites, file.begun_at = own.rewrites, own.begun_at
+                return self._follow(file, first, own.fingerprint, own.cursor)
+            self.gone.replace(own, msgspec.structs.replace(own, cut_at=0, ctime_ns=tail.facts().ctime_ns))
+            self.cut.add(own.fingerprint)
+        file.rewrites = max(file.rewrites, rewrites_of(entries))
+        for twin in self._twins(file, first):
+            assert twin.fingerprint is not None
+            if _has_place(tail, twin):
+                self._claim(twin)
+                return self._follow(file, first, twin.fingerprint, twin.cursor)
+        fingerprint = fingerprint_of(first, file.identity, file.home, self.rules.host, file.rewrites)
+        cursor = _line_start(tail, file.begin_at or 0)
+        file.begun_at = cursor.offset
+        return self._follow(file, first, fingerprint, cursor)
+
+    def _twins(self, file: File, first: FirstLine) -> list[FileEntry]:
+        others = self.gone.with_first_line(first.content_hash)
+        others += [other.entry() for other in self._beginning_with(first.content_hash)]
+        return twins_of(first, file.path, is_packed=bool(file.compression), entries=others)
+
+    def _beginning_with(self, content_hash: int) -> list[File]:
+        """The files there are now with that first line."""
+        return list(self._with_first_line.get(content_hash, {}).values())
+
+    def _claim(self, twin: FileEntry) -> None:
+        """Its place is taken: no other file may go on from it. (A file that is still there claims for itself.)"""
+        if twin in self.gone and not twin.is_timed:
+            self.gone.replace(twin, msgspec.structs.replace(twin, claimed=True))
+
+    def _follow(self, file: File, first: FirstLine, fingerprint: int, cursor: Cursor) -> Stream:
+        shown = printable(file.home)
+        context = msgspec.structs.replace(
+            self.rules.context,
+            origin=Origin(self.rules.host, shown, fingerprint),
+            script_name=script_name_of(shown),
+        )
+        file.stream = Stream(context, first, cursor)
+        self._with_first_line.setdefault(first.content_hash, {})[id(file)] = file
+        return file.stream
+
+    # ---- what a file is not any more -----------------------------------------------------------------------
+
+    def still_stands(self, file: File, size: int) -> bool:
+        """False if what was read does not stand in it any more: looked at now, it may be cut again before a read."""
+        if file.stream is None or file.tail is None:
+            return True
+        try:
+            return file.stream.is_same(file.tail, size)
+        except OSError as error:
+            file.trouble = error.strerror or type(error).__name__
+            return True
+
+    def begin_anew(self, file: File, size: int, ctime_ns: int, now_us: int) -> None:
+        """What it was is gone; of what it holds now nothing is known yet."""
+        entry = msgspec.structs.replace(
+            file.entry(), gone_us=now_us, ctime_ns=ctime_ns, cut_at=0, is_finished=file.was_read_whole
+        )
+        self.gone.add(entry)
+        self.cut.add(entry.fingerprint)
+        self.forget(file)
+        self.has_begun_anew = True
+        file.was_read_whole = False
+        file.rewrites += 1
+        file.begin_at, file.begun_at = None, 0
+        file.size = file.greatest_size = size
+        file.ctime_ns = ctime_ns
+
+    def keep_cut(self, file: File, size: int, ctime_ns: int, now_us: int) -> None:
+        """Remember what it had; of one whose beginning is not known nobody can say that any of it still stands."""
+        cut_at = size if file.stream is not None else 0
+        entry = msgspec.structs.replace(file.entry(), gone_us=now_us, ctime_ns=ctime_ns, cut_at=cut_at)
+        self.gone.add(entry)
+        self.cut.add(entry.fingerprint)
+        file.greatest_size = size
+        if file.stream is None:
+            file.rewrites += 1
+            file.scan = None
+
+    def forget(self, file: File) -> None:
+        """What it was does not stand in it any more."""
+        if file.stream is not None:
+            content_hash = file.stream.first_line.content_hash
+            del self._with_first_line[content_hash][id(file)]
+            if not self._with_first_line[content_hash]:
+                del self._with_first_line[content_hash]
+        file.stream = None
+        file.scan = None
+
+    def has_entry(self, file: File) -> bool:
+        """True for a file that was never looked into while an entry may stand for it, which knows more."""
+        entries = self.gone.with_inode(file.identity.device, file.identity.inode)
+        return file.stream is None and any(
+            entry.gone_us is None and entry.cut_at is None and file.identity.birth in (0, entry.identity.birth)
+            for entry in entries
+        )
+
+    def start_over(self) -> None:
+        """The store has lost what was acknowledged: every entry begins at its file's start."""
+        self.gone.replace_each(_from_its_start)
+        self.cut = {entry.fingerprint for entry in self.gone if entry.cut_at is not None}
+
+    # ---- what else holds the same content ------------------------------------------------------------------
+
+    def stored_of_cut(self, stream: Stream, stored_end: int) -> None:
+        """So much the store had of the files that were cut, before what `stream` holds now came after it."""
+        self.cut.discard(stream.fingerprint)
+        for entry in self.gone.with_first_line(stream.first_line.content_hash):
+            if entry.fingerprint == stream.fingerprint and entry.cut_at is not None and entry.stored_end is None:
+                self.gone.replace(entry, msgspec.structs.replace(entry, stored_end=stored_end))
+
+    def copies_of(self, entry: FileEntry) -> list[File]:
+        """The files there are now with the same content."""
+        return [] if entry.fingerprint is None else self._with_fingerprint(entry.fingerprint, entry.content_hash)
+
+    def has_copies(self, stream: Stream) -> bool:
+        """True if other files are followed that begin with the same line and are one stream with this one."""
+        return len(self._with_fingerprint(stream.fingerprint, stream.first_line.content_hash)) > 1
+
+    def others_of(self, entry: FileEntry) -> list[FileEntry]:
+        """What is known of the same content, of files there are and of others that are gone."""
+        if entry.fingerprint is None:
+            return []
+        gone = [other for other in self.gone.with_first_line(entry.content_hash) if other is not entry]
+        here = [copy.entry() for copy in self.copies_of(entry)]
+        return here + [other for other in gone if other.fingerprint == entry.fingerprint]
+
+    def _with_fingerprint(self, fingerprint: int, content_hash: int) -> list[File]:
+        return [
+            file
+            for file in self._beginning_with(content_hash)
+            if file.stream is not None and file.stream.fingerprint == fingerprint
+        ]
+
+
+def _has_place(tail: Tail, entry: FileEntry) -> bool:
+    """True if the file holds the entry's head, and its marker before the entry's offset."""
+    marker = entry.cursor.marker
+    if not entry.head.fits(tail.read(0, entry.head.length)):
+        return False
+    return marker.fits(tail.read(entry.cursor.offset - marker.length, marker.length))
+
+
+def _is_beheaded(file: File, entry: FileEntry) -> bool:
+    """True if the file has become shorter than the first line it had."""
+    return not file.compression and file.size < entry.head.length
+
+
+def _line_start(tail: Tail, at: int) -> Cursor:
+    """The cursor behind the last whole line before `at`; at 0 where a MiB before holds none."""
+    start = max(at - (1 << 20), 0)
+    block = tail.read(start, at - start)
+    end = block.rfind(b"\n") + 1
+    return Cursor(start + end, marker_before(block, end)) if end else Cursor(0, NO_MARKER)
+
+
+def _from_its_start(entry: FileEntry) -> FileEntry:
+    return msgspec.structs.replace(entry, cursor=Cursor(), begun_at=0, is_finished=False, stored_end=None)
+
+
+def _first_line(entry: FileEntry) -> FirstLine:
+    return FirstLine(entry.content_hash, entry.is_timed, entry.head)
