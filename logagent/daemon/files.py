@@ -100,7 +100,8 @@ class Files:
         if file is not None and is_touched and not self.descriptors.open(file, sighting.path):
             if file.trouble != ANOTHER_FILE:
                 self._moved_to(file, sighting.path, look, names)  # or it would be looked for under another's name
-                file.seen = Seen(sighting.size, sighting.ctime_ns, now, now_us)
+                greatest_size = max(sighting.size, file.seen.greatest_size if file.seen else 0)
+                file.seen = Seen(sighting.size, greatest_size, sighting.ctime_ns, now, now_us)
                 self._busy[id(file)] = file
                 return
             self._retire(file, now_us)  # its inode number was given to another file
@@ -136,6 +137,9 @@ class Files:
         self.descriptors.open(file, sighting.path)
 
     def _changed(self, file: File, size: int, ctime_ns: int, now: float, now_us: int) -> None:
+        seen, file.seen = file.seen, None
+        if seen is not None and seen.greatest_size > size:
+            self._changed(file, seen.greatest_size, ctime_ns, seen.now, seen.now_us)
         if size != file.size:
             file.grown_at = now
         acknowledged = file.stream.acknowledged.offset if file.stream else 0
@@ -146,7 +150,7 @@ class Files:
         file.size, file.ctime_ns = size, ctime_ns
         file.greatest_size = max(file.greatest_size, size)
         file.was_read_whole = bool(file.compression) and (file.is_settled or file.is_let_go)
-        file.is_let_go, file.seen = False, None
+        file.is_let_go = False
         if file.stream is not None:
             file.stream.look_again()
         self._busy[id(file)] = file
@@ -222,6 +226,7 @@ class Files:
 
     def _retire(self, file: File, now_us: int) -> None:
         """It is over: keep its entry, free its descriptor."""
+        self._take_seen(file)
         self.descriptors.close(file)
         self._busy.pop(id(file), None)
         key = (file.identity.device, file.identity.inode)
@@ -267,9 +272,13 @@ class Files:
         """The file's tail, opened if need be; None (with `trouble` set) where that cannot be done now."""
         if not self.descriptors.open(file, file.path):
             return None
+        self._take_seen(file)
+        return file.tail
+
+    def _take_seen(self, file: File) -> None:
+        """Take in what was seen while it could not be opened."""
         if file.seen is not None:
             self._changed(file, file.seen.size, file.seen.ctime_ns, file.seen.now, file.seen.now_us)
-        return file.tail
 
     def close(self, file: File) -> None:
         """Free its descriptor; it is opened again when there is more to read."""

@@ -65,3 +65,27 @@ def test_an_inode_number_given_to_a_younger_file_before_it_was_opened_is_another
     descriptors, same = Descriptors(10), seen_as(path, "a.log")
     assert descriptors.open(same, os.fsencode(path))
     descriptors.close(same)
+
+
+def test_what_was_seen_of_a_file_that_could_not_be_opened_is_in_the_ledger_though_it_was_cut_since(
+    make_rig: Callable[..., Rig],
+) -> None:
+    rig = make_rig(max_open=1)
+    kept = rig.write("a.jsonl", natives("a", 1, 1))
+    rig.start()
+    rig.settle()
+    holder = rig.write("b.jsonl", natives("b", 1, 1) + '{"half')
+    rig.turn()
+    rig.take_store_away()
+    rig.write("b.jsonl", " of a line}\n")  # from now on its descriptor cannot be had
+    rig.turn()
+    rig.write("a.jsonl", natives("a", 2, 3))
+    rig.look()
+    size = kept.stat().st_size
+    os.truncate(kept, len(natives("a", 1, 1)))
+    rig.look()
+    rig.bring_store_back()
+    rig.rest(120)
+    assert holder.exists()
+    assert rig.counted() == expected("a", 1, 1) + expected("b", 1, 1)
+    assert rig.losses() == [("a.jsonl", len(natives("a", 1, 1)), size)]
