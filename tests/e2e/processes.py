@@ -157,6 +157,22 @@ class Place:
             yield from map(json.loads, process.stdout)
         assert process.returncode == 0
 
+    def verified(self) -> dict[str, int]:
+        """How many lines `logagent verify --deep` finds, by what became of them."""
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "logagent", "verify", "--deep", "--json", "--watch", str(self.logs)),
+                *("--state-dir", str(self.state), "--store", self.store_url),
+            ],
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode in (0, 1), done.stderr
+        lines: dict[str, int] = json.loads(done.stdout)["lines"]
+        return lines
+
     def rows(self, name: str) -> list[dict[str, Any]]:
         """The rows of dead_letter.jsonl or losses.jsonl; a line torn by a kill is passed over."""
         path, found = self.state / name, []

@@ -152,8 +152,13 @@ def check_kill_loop(place: Place, seconds: float, seed: int, figure: Callable[[s
     kills, lines, stored, unexplained = kill_loop(place, seconds, random.Random(seed))
     assert unexplained == []
     assert [message for message, count in stored.items() if count != 1] == []
+    verified = place.verified()
+    assert verified["unexplained"] == 0
     lost = lines - len(stored)
-    figure(f"kill loop: {seconds:.0f} s, {kills} kills, {lines} lines, {lost} in the loss ledger, 0 unexplained")
+    figure(
+        f"kill loop: {seconds:.0f} s, {kills} kills, {lines} lines, {lost} in the loss ledger, 0 unexplained; "
+        f"verify --deep of the files still there: {verified['stored']} stored, 0 unexplained"
+    )
 
 
 def test_nothing_is_unexplained_after_twenty_seconds_of_kill_9(place: Place, figure: Callable[[str], None]) -> None:
