@@ -55,22 +55,30 @@ def find_place(store: str | None, state_dir: str | None) -> Place:
 def open_source(url: str) -> Reader:
     """A reader over the store, or over the log file, that `url` names.
 
+    Raises: as `open_with_notes`.
+    """
+    return open_with_notes(url)[0]
+
+
+def open_with_notes(url: str) -> tuple[Reader, list[str]]:
+    """The reader, and sentences on what of a log file it leaves out.
+
     Raises:
         NoStore: there is none there.
         NotFound: no such file.
         StoreUnavailable, StoreTooNew: it cannot be read (by this program).
     """
     if "://" in url:
-        return _open_store(url)
+        return _open_store(url), []
     if not os.path.isfile(url):
         raise NotFound(f"no file {url!r}; a store is named by a URL, as in sqlite:///logs.db")
     with open(url, "rb") as file:
         is_sqlite = file.read(len(_SQLITE_HEAD)) == _SQLITE_HEAD
     if is_sqlite:
-        return _open_store(SqliteAddress(os.path.abspath(url)).url)
-    from logagent.query.bare_files import open_log_file
+        return _open_store(SqliteAddress(os.path.abspath(url)).url), []
+    from logagent.query.bare_files import read_log_file
 
-    return open_log_file(url)
+    return read_log_file(url)
 
 
 def status_of(place: Place, *, is_named: bool = True) -> Status | None:

@@ -62,6 +62,23 @@ def test_a_graph_comes_as_dot_mermaid_json_or_lines(store: str) -> None:
     assert ask_inside("--store", store, "graph", "nobody").code == 3
 
 
+@pytest.mark.parametrize(
+    ("form", "box"), [("mermaid", 'n1["WARNING 3x write 1 failed"]'), ("dot", 'n1 [label="WARNING 3x')]
+)
+def test_a_picture_folds_what_says_the_same_again_and_again(tmp_path: Path, form: str, box: str) -> None:
+    """One box, with their number; arrows lead to it and from it. The document keeps each."""
+    story = Story()
+    story.log("begin")
+    for number in (1, 2, 3):
+        story.log(f"write {number} failed", "WARNING")
+    story.log("end")
+    url = filled(tmp_path, story.records)
+    drawn = ask_inside("--store", url, "graph", "etl_1", "--as", form).out
+    assert box in drawn and "n3" not in drawn
+    assert drawn.count("->" if form == "dot" else "-->") == 2
+    assert len(ask_inside("--store", url, "-o", "json", "graph", "etl_1").document["items"][0]["nodes"]) == 5
+
+
 @pytest.mark.parametrize("text", ['" ]; click n0 href "x', "`<script>&#x;`", "a\n  n9 --> n0", 'q"] n9["x'])
 def test_no_label_becomes_markup(tmp_path: Path, text: str) -> None:
     """A message cannot add nodes, links or attributes."""
@@ -380,9 +397,50 @@ def test_the_new_questions_work_on_a_log_file_too(tmp_path: Path) -> None:
         {**line, "timestamp": f"2026-11-22T12:00:0{n}.000000Z", "message": f"write {n}, retrying"} for n in range(3)
     ]
     path.write_text("".join(json.dumps(each) + "\n" for each in said))
-    assert ask_inside("graph", "etl_1", str(path)).out.count("RETRY_OF") == 2
+    assert ask_inside("-o", "json", "graph", "etl_1", str(path)).out.count("RETRY_OF") == 2
+    assert "n0 -. RETRY_OF .-> n0" in ask_inside("graph", "etl_1", str(path)).out
     assert len(ask_inside("relate", "etl_1", str(path)).lines) == 2
     assert ask_inside("show", "etl_1", str(path), "--timeline").lines[0]["events"] == 1
     assert ask_inside("stats", "--chart", str(path)).lines[0]["chart"]
     assert ask_inside("relate", "etl_1", str(path), "--save").code == 6
     assert ask_inside("learn", "retire", "L-5f21c0", str(path)).code == 6
+
+
+def test_a_log_file_says_what_of_it_is_left_out(tmp_path: Path) -> None:
+    """Lines that are no records, by their reason; in every answer."""
+    path = tmp_path / "app.jsonl"
+    path.write_bytes(b'{"message":"hello"}\n{"message":\n{"oh\n' + b"\x00\x01\x02\x03\x04" * 9 + b"\n{broken")
+    document = ask_inside("-o", "json", "search", str(path)).document
+    assert [item["message"] for item in document["items"]] == ["hello"]
+    assert document["hints"][0] == "left out of the file, since they are no records: 4 lines (3 bad_json, 1 binary)"
+    assert "4 lines" in ask_inside("-o", "compact", "search", str(path)).out
+    assert "4 lines" in ask_inside("export", str(path)).err
+    path.write_bytes(b'{"message":"hello"}\n')
+    assert "left out" not in ask_inside("-o", "json", "search", str(path)).out
+
+
+def test_a_text_file_taken_for_a_word_is_explained(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the command that reads it, which runs as printed."""
+    monkeypatch.setenv("LOGAGENT_STORE", store)
+    (tmp_path / "app.log").write_text("2026-11-22 12:00:00.000 | ERROR    | m:f:1 - disk full\n")
+    monkeypatch.chdir(tmp_path)
+    hints = ask_inside("-o", "json", "search", "disk", "app.log").document["hints"]
+    assert "app.log was taken for a word" in hints[0]
+    assert hints[1] == "logagent-query --store app.log -o json search disk"
+    assert ask_inside(*hints[1].split()[1:]).document["items"][0]["message"] == "disk full"
+    assert "taken for a word" not in ask_inside("-o", "json", "search", "disk", "other.log").out
+
+
+def test_several_bad_settings_stand_on_a_line_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For people; a document keeps them in one text."""
+    monkeypatch.setenv("LOG_BATCH_SIZE", "many")
+    monkeypatch.setenv("LOG_RETENTION_DAYS", "never")
+    said = ask_inside("runs").err.splitlines()
+    assert said[0].startswith("error bad_config: ") and "\\n" not in "".join(said)
+    assert any("LOG_RETENTION_DAYS" in line for line in said[1:])
+
+
+def test_tail_follows_without_being_told_to(store: str) -> None:
+    """As hands that know another tail would have it."""
+    ended = ask_inside("--store", store, "tail", "-f", "--run", "etl_1", "--until-end")
+    assert ended.code == 0

@@ -47,7 +47,8 @@ def export(
         direction=Direction.NEWEST_FIRST if newest_first else Direction.OLDEST_FIRST,
     )
     count = export_file(to, events.export(session.reader, selection)) if to else _write(session, selection)
-    note(json_text({"ok": True, "returned": count, "window": span.to_dict()}))
+    hints = {"hints": session.notes} if session.notes else {}
+    note(json_text({"ok": True, "returned": count, "window": span.to_dict(), **hints}))
 
 
 def _write(session: Session, selection: Selection) -> int:

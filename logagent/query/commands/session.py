@@ -16,13 +16,14 @@ from logagent.query.freshness import LOG_FILE, daemon_document
 from logagent.query.item import Page, Window
 from logagent.query.render.budget import DEFAULT_TOKENS, Ways
 from logagent.query.render.escape import json_text
-from logagent.query.sources import Place, find_place, open_source, status_of
+from logagent.query.sources import Place, find_place, open_with_notes, status_of
 from logagent.query.window import resolve_window
 from logagent.query.wording import command, with_source
 from logagent.store.protocol import Reader
 
 Form = Literal["table", "jsonl", "json", "compact", "csv"]
 FORMS: Final[tuple[Form, ...]] = ("table", "jsonl", "json", "compact", "csv")
+_TEXT_FILES: Final = (".log", ".log.gz", ".log.bz2", ".log.xz", ".txt", ".out", ".err", ".json")
 _LOG_FILES: Final = (".jsonl", ".jsonl.gz", ".jsonl.bz2", ".jsonl.xz", ".ndjson")
 
 
@@ -49,6 +50,8 @@ class Session:
         self._state_dir = state_dir
         self._typed = list(typed)
         self._name = name
+        self.notes: list[str] = []
+        """What the source leaves out, as sentences; known once it is open."""
         self.now = datetime.now(UTC)
 
     @cached_property
@@ -59,7 +62,8 @@ class Session:
     @cached_property
     def reader(self) -> Reader:
         """The source, opened on first use."""
-        return open_source(self.place.url)
+        reader, self.notes = open_with_notes(self.place.url)
+        return reader
 
     @cached_property
     def status(self) -> Status | None:
@@ -107,7 +111,17 @@ class Session:
         """Write the page in the form asked for; its hints ask the same source."""
         if not page.items and self.place.is_store:
             page = page.with_hints([*page.hints, str(self.daemon["says"])])
-        self.list_own(page.with_hints([with_source(hint, self.source) for hint in page.hints]))
+        hints = [with_source(hint, self.source) for hint in page.hints]
+        self.list_own(page.with_hints([*self.notes, *([] if page.items else self._how_to_read()), *hints]))
+
+    def _how_to_read(self) -> list[str]:
+        """What to ask instead, where a file was taken for a word to look for."""
+        file = next((word for word in self.words if word.endswith(_TEXT_FILES) and os.path.isfile(word)), None)
+        if file is None or self._store is not None or file not in self._typed:
+            return []
+        at = self._typed.index(file)
+        said = f"{file} was taken for a word to look for; to read that file:"
+        return [said, command("--store", file, *self._typed[:at], *self._typed[at + 1 :])]
 
     def list_own(self, page: Page) -> None:
         """The same for what comes from no source."""

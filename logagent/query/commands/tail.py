@@ -34,6 +34,7 @@ Show: TypeAlias = Callable[[dict[str, object]], None]
 @click.option(
     "-n", "--lines", type=click.IntRange(0, 10_000), default=10, show_default=True, help="Events to begin with."
 )
+@click.option("-f", "--follow", is_flag=True, hidden=True, expose_value=False, help="It does; for those used to it.")
 @click.option("--until-end", is_flag=True, help="With --run: stop at its end; exit 0 if it succeeded, else 1.")
 @reading
 def tail(

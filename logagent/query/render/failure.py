@@ -20,7 +20,7 @@ from logagent.errors import (
     StoreTooNew,
     StoreUnavailable,
 )
-from logagent.formats.visible import visible
+from logagent.formats.visible import visible, visible_lines
 from logagent.query.item import Page
 
 _EXITS: Final[tuple[tuple[type[LogagentError], int, str], ...]] = (
@@ -60,7 +60,9 @@ def error_text(error: LogagentError, asked: str | None = None, hint: str | None 
       a levle:x
         ^
     """
-    lines = [f"error {error_word(error)}: {visible(str(error))}"]
+    # Only settings are wrong several at a time, a line each; a line break in any other error is somebody's text.
+    first, *more = visible_lines(str(error)) if isinstance(error, ConfigError) else [visible(str(error))]
+    lines = [f"error {error_word(error)}: {first}", *(f"  {each}" for each in more)]
     position = getattr(error, "position", None)
     if asked is not None and position is not None:
         lines += _caret(asked, position)
