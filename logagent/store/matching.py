@@ -10,11 +10,10 @@ import math
 import operator
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
-import msgspec
 import orjson
 
 from logagent.errors import BadQuery
@@ -41,7 +40,7 @@ Durations = Mapping[str, float]
 """Seconds by execution id, of runs that have a duration."""
 _WORDS: Final = re.compile(r"[^\W_]+")
 _GREAT_NUMBER: Final = re.compile(rb"[0-9]{18}|[0-9][eE]|NaN|Infinity")
-_ABSENT: Final = object()
+ABSENT: Final = object()
 _OPERATORS: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "=": operator.eq,
     "!=": operator.ne,
@@ -111,7 +110,7 @@ def holds(condition: Condition, record: Record, durations: Durations) -> bool:
         case Compare(field, op, value):
             return (isinstance(value, str) and _is(field, value, record, line)) is (op == "=")
         case CompareExtra(path, op, value):
-            return compare_extra(_at(line.extra_data, path), op, value)
+            return compare_extra(value_at(bytes(line.extra_data), path), op, value)
         case Has(name):
             return _has(name, line)
 
@@ -176,10 +175,11 @@ def _is(field: Field, value: str, record: Record, line: LogLine) -> bool:
             return line.execution_id == value
 
 
-def _at(extra_data: msgspec.Raw, path: tuple[str, ...]) -> Any:
-    found = _parsed(bytes(extra_data))
+def value_at(extra_data: bytes, path: Sequence[str]) -> Any:
+    """What stands at the end of the path of keys, or `ABSENT`."""
+    found = _parsed(extra_data)
     for key in path:
-        found = found.get(key, _ABSENT) if isinstance(found, dict) else _ABSENT
+        found = found.get(key, ABSENT) if isinstance(found, dict) else ABSENT
     return found
 
 
@@ -214,4 +214,4 @@ def _has(name: str, line: LogLine) -> bool:
         case "run":
             return line.execution_id != UNKNOWN_EXECUTION
         case _:
-            return _at(line.extra_data, tuple(name.split(".")[1:])) is not _ABSENT
+            return value_at(bytes(line.extra_data), tuple(name.split(".")[1:])) is not ABSENT

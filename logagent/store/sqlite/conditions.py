@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import json
 import math
-import operator
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
 import apsw
-import orjson
 
 from logagent.errors import BadQuery
+from logagent.store.matching import ABSENT, compare_extra, value_at
 from logagent.store.selection import (
     And,
     Compare,
@@ -152,57 +150,20 @@ def register_functions(db: apsw.Connection) -> None:
     db.create_scalar_function("extra_has", _extra_has, 2, deterministic=True)
 
 
-_ABSENT: Final = object()
-_COMPARE: Final[dict[str, Callable[[Any, Any], bool]]] = {
-    "=": operator.eq,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
-
-
 def _extra_compares(*arguments: Any) -> bool:
     extra_data, path_json, op, value_json = arguments
-    found, value = _at(extra_data, path_json), _decoded(value_json)
-    if op == "!=":
-        return not _equal_sort(found, value) or found != value
-    return _equal_sort(found, value) and _ordered(found, op) and _COMPARE[op](found, value)
+    return compare_extra(_at(extra_data, path_json), op, _decoded(value_json))
 
 
 def _extra_has(*arguments: Any) -> bool:
     extra_data, path_json = arguments
-    return _at(extra_data, path_json) is not _ABSENT
+    return _at(extra_data, path_json) is not ABSENT
 
 
 def _at(extra_data: bytes | None, path_json: str) -> Any:
-    found: Any = _ABSENT
-    if extra_data is not None:
-        found = _parsed(extra_data)
-        for key in _decoded(path_json):
-            found = found.get(key, _ABSENT) if isinstance(found, dict) else _ABSENT
-    return found
-
-
-def _parsed(text: bytes) -> Any:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return json.loads(text)  # numbers that orjson refuses
+    return ABSENT if extra_data is None else value_at(extra_data, _decoded(path_json))
 
 
 @lru_cache(maxsize=256)
 def _decoded(text: str) -> Any:
     return json.loads(text)
-
-
-def _sort(value: Any) -> Any:
-    return "number" if isinstance(value, int | float) and not isinstance(value, bool) else type(value)
-
-
-def _equal_sort(found: Any, value: Any) -> bool:
-    return bool(_sort(found) == _sort(value))
-
-
-def _ordered(found: Any, op: str) -> bool:
-    return op == "=" or (isinstance(found, str | int | float) and not isinstance(found, bool))
