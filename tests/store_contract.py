@@ -849,3 +849,13 @@ def test_an_interrupt_without_a_question_stops_nothing(store: Store, reader: Rea
     append(store, event(1))
     reader.interrupt()
     assert len(all_of(reader)) == 1
+
+
+def test_whole_numbers_beyond_64_bits_compare_exactly(store: Store, reader: Reader) -> None:
+    """A float is not near enough."""
+    great = 2**80
+    for number, value in enumerate((great, great + 1, -great)):
+        append(store, event(number, extra_data=msgspec.Raw(f'{{"n":{value}}}'.encode())))
+    for op, number in (("=", 0), (">", 1), ("<", 2)):
+        where = CompareExtra(("n",), op, great)
+        assert [record.offset for record in all_of(reader, where=where)] == [100 * number]
