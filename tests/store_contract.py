@@ -33,7 +33,7 @@ from logagent.formats.key import hash_range
 from logagent.formats.record import Flag, Origin, Record, Resolution
 from logagent.formats.times import utc_text
 from logagent.store import open_reader, open_store
-from logagent.store.derived import Memory, Relation, Vector
+from logagent.store.derived import Memory, Relation, Step, Vector
 from logagent.store.groups import ErrorSelection
 from logagent.store.protocol import Batch, Holding, PruneCriteria, Reader, Receipt, Store, TallyBy
 from logagent.store.selection import (
@@ -792,6 +792,26 @@ def test_relations_are_kept_once_and_found_from_both_ends(store: Store, reader: 
     renewed = relation(second, first.key, confidence=0.9)
     assert store.save_relations([renewed]) == 0
     assert reader.relations([second.key]) == [renewed]
+
+
+def test_relations_are_walked_in_either_direction_the_nearest_first(store: Store, reader: Reader) -> None:
+    """Each once however many ways lead to it, round circles, and on from ends that are not stored."""
+    a, b, c, d, alone = (event(number) for number in (1, 2, 3, 4, 5))
+    append(store, a, b, c, alone)  # d is not stored
+    far = "lrn_\ud800"
+    ab, ba, cb, cd, learnt, ad = (
+        relation(a, b.key), relation(b, a.key), relation(c, b.key, "CAUSED_BY"), relation(c, d.key),
+        relation(d, far, "LEARNED_FROM"), relation(a, a.key, "SELF"),
+    )  # fmt: skip
+    store.save_relations([ab, ba, cb, cd, learnt, ad])
+    near = [Step(1, a.key, ad), Step(1, b.key, ab), Step(1, b.key, ba)]
+    further = [Step(2, c.key, cb), Step(3, d.key, cd), Step(4, far, learnt)]
+    assert [list(reader.walk(a.key, depth, 9)) for depth in (0, 1, 2, 5)] == [
+        [], near, [*near, *further[:1]], [*near, *further],
+    ]  # fmt: skip
+    assert list(reader.walk(a.key, 5, 2)) == near[:2]
+    assert list(reader.walk(d.key, 1, 9)) == [Step(1, c.key, cd), Step(1, far, learnt)]
+    assert list(reader.walk(alone.key, 5, 9)) == list(reader.walk("nobody", 5, 9)) == []
 
 
 def test_pruning_an_event_takes_its_relations_and_its_vector_along(store: Store, reader: Reader) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import Any, Final
 
 import msgspec
@@ -17,7 +17,7 @@ from logagent.query.references import event_of, run_id_of
 from logagent.query.rules import related_by_learning, related_by_rules
 from logagent.query.wording import command, is_plain_name
 from logagent.store import open_store
-from logagent.store.derived import Relation
+from logagent.store.derived import Relation, Step
 from logagent.store.protocol import Reader, Total
 from logagent.store.selection import Compare, Direction, Field, Selection
 
@@ -191,36 +191,16 @@ def related(reader: Reader, text: str, depth: int = 2) -> Page:
     if not 1 <= depth <= _DEEPEST:
         raise BadQuery(f"depth {depth} is out of range 1 to {_DEEPEST}")
     record = event_of(reader, text)
-    walked = list(islice(_walk(reader, record.key, depth), _MOST_RELATED + 1))
-    items = [_related_item(reader, *step) for step in walked[:_MOST_RELATED]]
+    walked = reader.walk(record.key, depth, _MOST_RELATED + 1)
+    items = [_related_item(reader, step) for step in walked[:_MOST_RELATED]]
     run = record.line.execution_id
     hints = [] if items or run == UNKNOWN_EXECUTION or not is_plain_name(run) else [command("relate", run, "--save")]
     return Page("related", items, truncated=len(walked) > _MOST_RELATED, hints=hints)
 
 
-def _walk(reader: Reader, start: str, depth: int) -> Iterator[tuple[int, str, Relation]]:
-    """Each edge once, with its distance and its further end, breadth first."""
-    reached, edge, told = {start}, [start], set[tuple[str, str, str]]()
-    for distance in range(1, depth + 1):
-        further: list[str] = []
-        for each in reader.relations(edge):
-            name = (each.from_log, each.to_log, each.relationship)
-            if name in told:
-                continue
-            told.add(name)
-            other = each.to_log if each.from_log in edge else each.from_log
-            yield distance, other, each
-            if other not in reached:
-                reached.add(other)
-                further.append(other)
-        edge = further
-        if not edge:
-            return
-
-
-def _related_item(reader: Reader, distance: int, other: str, relation: Relation) -> dict[str, Any]:
-    item = {"depth": distance, **msgspec.structs.asdict(relation), "other": other}
-    record = reader.event(other)
+def _related_item(reader: Reader, step: Step) -> dict[str, Any]:
+    item = {"depth": step.distance, **msgspec.structs.asdict(step.relation), "other": step.other}
+    record = reader.event(step.other)
     if record is not None:
         event = event_item(record)
         item |= {"id": short_id(event), **{name: event[name] for name in ("level", "timestamp", "message")}}

@@ -22,6 +22,14 @@ class Relation(msgspec.Struct, frozen=True):
     rationale: str = ""
 
 
+class Step(msgspec.Struct, frozen=True):
+    """A relation met on a walk: `distance` of them from the start; `other` is its further end."""
+
+    distance: int
+    other: str
+    relation: Relation
+
+
 class Vector(msgspec.Struct, frozen=True):
     """An event's message as a point, by the `model` named: a document of `log_embeddings`. Kept at unit length."""
 

@@ -15,7 +15,7 @@ import msgspec
 
 from logagent.formats.fold import LearningFold, ResolutionFold, Run
 from logagent.formats.record import Record
-from logagent.store.derived import Memory, Relation, Vector
+from logagent.store.derived import Memory, Relation, Step, Vector
 from logagent.store.groups import ErrorInRun, ErrorSelection, ErrorTally, RunLine, SiteTally
 from logagent.store.selection import RunSelection, Selection
 
@@ -384,6 +384,13 @@ class Reader(Protocol):
 
     def relations(self, ids: Sequence[str], limit: int = 1_000) -> Sequence[Relation]:
         """Saved relations from or to any of those event keys and learning ids, by (from, to, relationship)."""
+        ...
+
+    def walk(self, start: str, depth: int, limit: int) -> Sequence[Step]:
+        """Saved relations within `depth` steps of an event, in either direction: the first `limit`, each once.
+
+        By (distance, from, to, relationship). Of a relation whose ends are equally far, `other` is where it leads to.
+        """
         ...
 
     def vector_models(self) -> Mapping[str, int]:

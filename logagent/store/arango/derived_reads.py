@@ -8,12 +8,13 @@ from typing import Any, Final
 import msgspec
 from arangoasync.request import Method
 
+from logagent.formats.key import parse_key
 from logagent.formats.record import Record
 from logagent.store.arango.connection import Connection
 from logagent.store.arango.finding import Filter, Found, asked, best_of
 from logagent.store.arango.narrowing import narrowed
-from logagent.store.arango.schema import EMBEDDINGS
-from logagent.store.derived import Memory, Relation, Vector
+from logagent.store.arango.schema import EMBEDDINGS, EVENTS
+from logagent.store.derived import Memory, Relation, Step, Vector
 from logagent.store.protocol import EventPage
 from logagent.store.selection import EVERYTHING, Selection
 from logagent.store.text import original, storable, storable_or_none
@@ -29,6 +30,12 @@ class _Edge(msgspec.Struct):
     confidence: float
     method: str
     rationale: str
+
+
+class _Step(msgspec.Struct):
+    distance: int
+    other: str
+    edge: _Edge
 
 
 class _Model(msgspec.Struct):
@@ -47,13 +54,23 @@ class _Memory(msgspec.Struct):
 def relations(connection: Connection, ids: Sequence[str], limit: int) -> list[Relation]:
     """Edges from or to any of those."""
     rows = connection.rows("relations_of", _Edge, ids=[storable(each) for each in ids], limit=max(limit, 0))
-    return [
-        Relation(
-            original(row.from_log), original(row.to_log), original(row.relationship), row.confidence,
-            original(row.method), original(row.rationale),
-        )
-        for row in rows
-    ]  # fmt: skip
+    return [_relation(row) for row in rows]
+
+
+def _relation(edge: _Edge) -> Relation:
+    return Relation(
+        original(edge.from_log), original(edge.to_log), original(edge.relationship), edge.confidence,
+        original(edge.method), original(edge.rationale),
+    )  # fmt: skip
+
+
+def walk(connection: Connection, start: str, depth: int, limit: int) -> list[Step]:
+    """Edges by a traversal of the graph, breadth first, over at most so many events and learnings."""
+    if depth < 1 or parse_key(start) is None:
+        return []
+    bound = {"start": f"{EVENTS}/{start}", "last": depth - 1, "most": MAX_COMPARED, "limit": max(limit, 0)}
+    rows = connection.rows("relations_walk", _Step, **bound)
+    return [Step(row.distance, original(row.other), _relation(row.edge)) for row in rows]
 
 
 def vector_models(connection: Connection) -> dict[str, int]:

@@ -17,7 +17,7 @@ from logagent.store.arango.connection import Connection
 from logagent.store.arango.free_query import free_query
 from logagent.store.arango.narrowing import bound_place
 from logagent.store.arango.setup import identity_of
-from logagent.store.derived import Memory, Relation, Vector
+from logagent.store.derived import Memory, Relation, Step, Vector
 from logagent.store.groups import ErrorInRun, ErrorSelection, ErrorTally, RunLine, SiteTally
 from logagent.store.matching import tokens
 from logagent.store.protocol import (
@@ -182,6 +182,10 @@ class ArangoReader:
     def relations(self, ids: Sequence[str], limit: int = 1_000) -> Sequence[Relation]:
         """Saved edges from or to any of those."""
         return derived_reads.relations(self._connection, ids, limit)
+
+    def walk(self, start: str, depth: int, limit: int) -> Sequence[Step]:
+        """What relations lead to, by a traversal of the graph."""
+        return derived_reads.walk(self._connection, start, depth, limit)
 
     def vector_models(self) -> Mapping[str, int]:
         """Models with how many vectors each has."""

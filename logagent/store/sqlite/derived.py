@@ -14,7 +14,7 @@ import apsw
 import msgspec
 
 from logagent.formats.key import parse_key
-from logagent.store.derived import Memory, Relation, Vector
+from logagent.store.derived import Memory, Relation, Step, Vector
 from logagent.store.sqlite.connection import fetched
 from logagent.store.sqlite.names import HASH_BIAS
 from logagent.store.sqlite.plan import MAX_MATCHES, Plan
@@ -102,6 +102,23 @@ def relations(db: apsw.Connection, ids: Sequence[str], limit: int) -> list[Relat
     """Edges from or to any of those."""
     rows = fetched(db, _RELATIONS, (json.dumps([storable(each) for each in ids]), limit))
     return [Relation(*_originals(row)) for row in rows]
+
+
+def walk(db: apsw.Connection, start: str, depth: int, limit: int) -> list[Step]:
+    """Edges breadth first, each once."""
+    steps: dict[tuple[str, str, str], Step] = {}
+    reached, near = {start}, {start}
+    for distance in range(1, depth + 1):
+        further: set[str] = set()
+        for each in relations(db, sorted(near), -1):
+            other = each.to_log if each.from_log in near else each.from_log
+            steps.setdefault((each.from_log, each.to_log, each.relationship), Step(distance, other, each))
+            further |= {each.from_log, each.to_log} - reached
+        reached |= further
+        near = further
+        if not near or len(steps) >= limit:
+            break
+    return list(steps.values())[: max(limit, 0)]
 
 
 def vector_models(db: apsw.Connection) -> dict[str, int]:

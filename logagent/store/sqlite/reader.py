@@ -14,7 +14,7 @@ import msgspec
 from logagent.errors import BadQuery, QueryTimeout, StoreTooNew, StoreUnavailable
 from logagent.formats.fold import LearningFold, ResolutionFold
 from logagent.formats.record import Record
-from logagent.store.derived import Memory, Relation, Vector
+from logagent.store.derived import Memory, Relation, Step, Vector
 from logagent.store.groups import ErrorInRun, ErrorSelection, ErrorTally, RunLine, SiteTally
 from logagent.store.protocol import (
     Arrivals,
@@ -166,6 +166,10 @@ class SqliteReader:
     def relations(self, ids: Sequence[str], limit: int = 1_000) -> Sequence[Relation]:
         """Saved edges from or to any of those."""
         return self._ask_derived(lambda db: derived.relations(db, ids, limit), [])
+
+    def walk(self, start: str, depth: int, limit: int) -> Sequence[Step]:
+        """What relations lead to, one question a step."""
+        return self._ask_derived(lambda db: derived.walk(db, start, depth, limit), [])
 
     def vector_models(self) -> Mapping[str, int]:
         """Models with how many vectors each has."""
