@@ -136,7 +136,7 @@ def _store(settings: Settings) -> Iterator[Finding]:
     try:
         reader = open_reader(url, settings)
         try:
-            overview = reader.overview()
+            overview, room = reader.overview(), reader.room()
         finally:
             reader.close()
     except StoreTooNew as error:
@@ -148,6 +148,9 @@ def _store(settings: Settings) -> Iterator[Finding]:
     else:
         more = "" if overview.events.exact else "at least "
         yield Finding("ok", f"store {url}: {more}{overview.events.value} events, {overview.runs} runs")
+        if room is not None:
+            mend = "logagent prune, a shorter LOG_RETENTION_DAYS, or another licence" if room.is_short else ""
+            yield Finding("bad" if room.trouble else "warn" if room.is_short else "ok", f"store: {room}", mend)
 
 
 CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (_state, _watched, _limits, _daemon, _store)

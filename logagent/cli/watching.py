@@ -13,6 +13,7 @@ from logagent.cli.options import settings_of
 
 if TYPE_CHECKING:
     from logagent.formats.status import Status
+    from logagent.settings import Settings
 
 EXIT_NO_STATUS = 4
 STATUS_FILE = "status.json"
@@ -35,7 +36,7 @@ def status(*, state_dir: str | None, config: str | None, as_json: bool, is_watch
         _watch(path)
         return
     document, raw = _read(path)
-    click.echo(raw.rstrip() if as_json else _text(document))
+    click.echo(raw.rstrip() if as_json else "\n".join([_text(document), *_room(settings, document)]))
     sys.exit(0 if document.state == "ok" else 1)
 
 
@@ -94,6 +95,27 @@ def _text(status: Status) -> str:
     if len(status.files) > SHOWN_FILES:
         lines.append(f"  and {len(status.files) - SHOWN_FILES} more: logagent status --json")
     return "\n".join(map(visible, lines))
+
+
+def _room(settings: Settings, status: Status) -> list[str]:
+    """What the store's licence leaves, asked of the store itself while the daemon can reach it."""
+    from logagent.errors import ConfigError, StoreError
+    from logagent.settings import resolve_store_url
+    from logagent.store import open_reader
+
+    if status.store.state != "ok":
+        return []
+    try:
+        reader = open_reader(resolve_store_url(settings), settings)
+    except (StoreError, ConfigError):
+        return []
+    try:
+        room = reader.room() if reader.url == status.store.url else None
+    except StoreError:
+        return []
+    finally:
+        reader.close()
+    return [] if room is None else [f"{'  ! ' if room.is_short else ''}licence  {room}"]
 
 
 def _forecast(status: Status) -> str:

@@ -272,6 +272,26 @@ class Rows(msgspec.Struct, frozen=True):
     truncated: bool
 
 
+class Room(msgspec.Struct, frozen=True):
+    """How much a store may hold by its licence; `trouble` says what the server does about it, None while it is good."""
+
+    used_bytes: int
+    limit_bytes: int
+    trouble: str | None = None
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it is time to do something about it."""
+        return self.trouble is not None or self.used_bytes > 0.8 * self.limit_bytes
+
+    def __str__(self) -> str:
+        used, limit = self.used_bytes / 2**30, self.limit_bytes / 2**30
+        share = 100 * self.used_bytes / self.limit_bytes
+        return f"{used:.1f} of the {limit:.0f} GiB that the server's licence allows ({share:.0f} %)" + (
+            f"; {self.trouble}" if self.trouble else ""
+        )
+
+
 class Reader(Protocol):
     """A handle that cannot write. Every method raises `StoreUnavailable` or `QueryTimeout`."""
 
@@ -286,6 +306,10 @@ class Reader(Protocol):
 
     def overview(self) -> Overview:
         """Counts by level and status, and the time they span."""
+        ...
+
+    def room(self) -> Room | None:
+        """How near the store is to a limit of its licence; None where there is none."""
         ...
 
     def events(self, selection: Selection, limit: int) -> EventPage:

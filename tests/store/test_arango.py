@@ -313,6 +313,36 @@ def test_init_makes_users_with_passwords_in_files(server: Recording, tmp_path: P
     assert (tmp_path / "w.pw").stat().st_mode & 0o777 == 0o600
 
 
+# The licence
+
+
+@pytest.mark.parametrize(
+    ("usage", "verdict", "said"),
+    [
+        ({}, "ok", "10.0 of the 100 GiB that the server's licence allows (10 %)"),
+        ({"bytesUsed": 90 * 2**30}, "warn", "90.0 of the 100 GiB"),
+        (
+            {"bytesUsed": 101 * 2**30, "status": "limit-reached", "secondsUntilReadOnly": 7200},
+            "bad",
+            "over the limit: read-only in 2 hours",
+        ),
+    ],
+)
+def test_doctor_and_status_say_how_near_the_licence_s_limit_is(
+    server: Recording, url: str, tmp_path: Path, usage: dict[str, Any], verdict: str, said: str
+) -> None:
+    """Before the server stops taking writes."""
+    server.license_usage = {"bytesUsed": 10 * 2**30, **usage}
+    (tmp_path / "logs").mkdir()
+    base = ["--store", url, "--state-dir", str(tmp_path / "state")]
+    run = CliRunner().invoke(cli, ["run", "--once", "--watch", str(tmp_path / "logs"), *base])
+    assert run.exit_code == 0, run.output
+    found = CliRunner().invoke(cli, ["doctor", *base]).output
+    assert [line.startswith(verdict) for line in found.splitlines() if said in line] == [True]
+    environ = {"LOGAGENT_STORE": url}
+    assert said in CliRunner().invoke(cli, ["status", *base[2:]], env=environ).output
+
+
 # Refusals
 
 

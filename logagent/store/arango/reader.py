@@ -11,7 +11,7 @@ from logagent.errors import StoreUnavailable
 from logagent.formats.fold import LearningFold, ResolutionFold
 from logagent.formats.key import parse_key
 from logagent.formats.record import UNKNOWN_EXECUTION, LogLine, Record
-from logagent.store.arango import arriving, counting, derived_reads, error_reads, finding, run_lines, runs
+from logagent.store.arango import arriving, counting, derived_reads, error_reads, finding, licence, run_lines, runs
 from logagent.store.arango.access import Access
 from logagent.store.arango.connection import Connection
 from logagent.store.arango.free_query import free_query
@@ -24,6 +24,7 @@ from logagent.store.protocol import (
     Arrivals,
     EventPage,
     Overview,
+    Room,
     Rows,
     RunPage,
     RunSummary,
@@ -62,6 +63,10 @@ class ArangoReader:
     def overview(self) -> Overview:
         """Counts by level and status, and the time they span."""
         return runs.overview(self._connection)
+
+    def room(self) -> Room | None:
+        """What of the licence's limit is used; of the whole server, not of this database alone."""
+        return licence.room(self._connection)
 
     def events(self, selection: Selection, limit: int) -> EventPage:
         """Up to `limit` log events."""

@@ -20,6 +20,7 @@ from logagent.store.protocol import (
     Arrivals,
     EventPage,
     Overview,
+    Room,
     Rows,
     RunPage,
     RunSummary,
@@ -81,6 +82,10 @@ class SqliteReader:
     def overview(self) -> Overview:
         """Counts by level and status, and the time they span; from the tallies."""
         return self._ask(run_rows.overview)
+
+    def room(self) -> Room | None:
+        """No licence limits a file."""
+        return None
 
     def events(self, selection: Selection, limit: int) -> EventPage:
         """Up to `limit` log events."""
