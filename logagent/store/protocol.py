@@ -432,7 +432,8 @@ class Reader(Protocol):
         """The events of the selection whose vectors, of the same model, point most nearly where `vector` does.
 
         `scores` are cosines, newest first on ties; `vector.key` does not matter. Compared within the 20,000 last
-        stored; `note` says so where that cut. Vectors of another length match nothing. `selection.after` is not used.
+        stored; `note` says so where that cut, and where an index may come between, which of the two it was. Vectors
+        of another length match nothing. `selection.after` is not used.
         """
         ...
 

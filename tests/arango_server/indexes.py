@@ -120,7 +120,7 @@ def edge_index(collection: str) -> Index:
     })  # fmt: skip
 
 
-def make_index(collection: Collection, body: dict[str, Any], vector_allowed: bool) -> Index:
+def make_index(collection: Collection, body: dict[str, Any]) -> Index:
     """An index by its description.
 
     Raises:
@@ -147,9 +147,34 @@ def make_index(collection: Collection, body: dict[str, Any], vector_allowed: boo
         case "inverted":
             return Index(base | _inverted(body))
         case _:
-            if not vector_allowed:
+            if not collection.database.vector_index:
                 raise ArangoError(10, "vector index feature is not enabled")
-            return Index(base | _vector(body))
+            index = Index(base | _vector(body))
+            _check_version(collection, index)
+            return index
+
+
+def release(version: str) -> tuple[int, ...]:
+    """`3.12.10` as numbers."""
+    return tuple(int(part) for part in version.split("."))
+
+
+def _check_version(collection: Collection, index: Index) -> None:
+    """What vector indexes could not do from the first."""
+    version, definition = release(collection.database.version), index.definition
+    params = definition["params"]
+    since = [
+        ((3, 12, 4), True),
+        ((3, 12, 6), definition["sparse"] or params["metric"] == "innerProduct"),
+        ((3, 12, 7), "storedValues" in definition),
+        ((3, 12, 10), "nLists" not in params or "numberOfDocsPerCentroid" in params),
+    ]
+    if late := [number for number, is_used in since if is_used and version < number]:
+        raise ArangoError(10, f"bad parameter: a vector index like that is possible from {late[-1]} on")
+    path = definition["fields"][0].split(".")
+    there = sum(isinstance(attribute_path(each, path), list) for each in collection.documents.values())
+    if version < (3, 12, 9) and there < params["nLists"]:
+        raise ArangoError(10, f"bad parameter: {there} vectors are too few to train on")
 
 
 def _plain_fields(fields: list[Any]) -> list[str]:

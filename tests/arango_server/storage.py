@@ -190,7 +190,7 @@ class Collection:
 
     def ensure_index(self, body: dict[str, Any]) -> tuple[Index, bool]:
         """The index, and whether it is new."""
-        index = make_index(self, body, self.database.vector_index)
+        index = make_index(self, body)
         for existing in self.indexes:
             if existing.is_same(index):
                 return existing, False

@@ -207,6 +207,33 @@ def test_a_vector_search_has_one_form(client: Client) -> None:
     assert failure(client, near.replace("LIMIT 2", ""), binds) == (400, 1554)
 
 
+@pytest.mark.parametrize(
+    ("version", "more", "status"),
+    [
+        ("3.12.5", {"sparse": True}, 400),
+        ("3.12.5", {}, 201),
+        ("3.12.5", {"params": {"metric": "innerProduct", "dimension": 2, "nLists": 1}}, 400),
+        ("3.12.6", {"sparse": True, "storedValues": ["n"]}, 400),
+        ("3.12.7", {"sparse": True, "storedValues": ["n"]}, 201),
+        ("3.12.8", {"params": {"metric": "cosine", "dimension": 2, "nLists": 2}}, 400),
+        ("3.12.9", {"params": {"metric": "cosine", "dimension": 2, "nLists": 2}}, 201),
+        ("3.12.9", {"params": {"metric": "cosine", "dimension": 2}}, 400),
+        ("3.12.10", {"params": {"metric": "cosine", "dimension": 2}}, 201),
+    ],
+)
+def test_a_vector_index_is_what_the_version_knows(version: str, more: dict[str, Any], status: int) -> None:
+    """Sparse since 3.12.6, with values since 3.12.7, before its data since 3.12.9, without nLists since 3.12.10."""
+    params = {"metric": "cosine", "dimension": 2, "nLists": 1}
+    index = {"type": "vector", "fields": ["v"], "params": params, **more}
+    with ArangoServer(version=version) as server, Client(server) as client:
+        client.send("POST", "/_api/collection", {"name": "c"})
+        client.send("POST", "/_api/document/c", [{"v": [1, 0]}])
+        assert client.send("POST", "/_api/index?collection=c", index).status == status
+        filtered = "FOR d IN c FILTER d.n == 1 LET s = APPROX_NEAR_COSINE(d.v, [1, 0]) SORT s DESC LIMIT 2 RETURN d"
+        if version == "3.12.5" and status == 201:
+            assert failure(client, filtered, {}) == (400, 1554)
+
+
 LINK = {
     "fields": {
         "message": {"analyzers": ["text_en", "log_text"]},

@@ -9,6 +9,7 @@ from lark import Tree
 from .ast import name_of
 from .errors import ArangoError, Unsupported
 from .functions.numbers import cosine
+from .indexes import release
 from .values import Value, attribute_path, rank
 
 if TYPE_CHECKING:
@@ -37,13 +38,20 @@ def check_let(plan: Plan, name: str, value: Tree[Any]) -> None:
     if not before or before[-1].data not in ("for_in", "filter_statement"):
         raise ArangoError(1554, "AQL query: no vector index could be used")
     filters = sum(s.data == "filter_statement" for s in before[1:]) if before[0].data == "for_in" else 9
-    _check_after(after, name, filters)
+    _check_filters(plan, filters)
+    _check_after(after, name)
     plan.query.vector_sorts.add(name)
 
 
-def _check_after(after: list[Tree[Any]], name: str, filters: int) -> None:
+def _check_filters(plan: Plan, filters: int) -> None:
+    """None before 3.12.6, since then one."""
+    if filters > (release(plan.query.database.version) >= (3, 12, 6)):
+        raise ArangoError(1554, "AQL query: no vector index could be used: too many FILTERs")
+
+
+def _check_after(after: list[Tree[Any]], name: str) -> None:
     kinds = [str(statement.data) for statement in after[:2]]
-    if filters > 1 or kinds != ["sort_statement", "limit_statement"]:
+    if kinds != ["sort_statement", "limit_statement"]:
         raise ArangoError(1554, "AQL query: no vector index could be used: SORT and LIMIT must follow")
     sort = after[0].children
     by = sort[0].children

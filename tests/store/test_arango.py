@@ -36,6 +36,7 @@ from logagent.store.arango.access import Access, access_of
 from logagent.store.arango.connection import Connection
 from logagent.store.arango.queries import query_names, query_text
 from logagent.store.arango.setup import UserSpec, make_database
+from logagent.store.arango.vector_index import VectorIndex
 from logagent.store.derived import Memory, Relation, Vector
 from logagent.store.groups import ErrorSelection
 from logagent.store.protocol import Batch, PruneCriteria, Reader, Store, TallyBy
@@ -311,6 +312,73 @@ def test_init_makes_users_with_passwords_in_files(server: Recording, tmp_path: P
     assert {name: server.users[name].databases["own"] for name in "wr"} == {"w": "rw", "r": "ro"}
     assert not any(password in result.output for password in passwords.values())
     assert (tmp_path / "w.pw").stat().st_mode & 0o777 == 0o600
+
+
+# Vectors
+
+
+def index_in(admin: Connection) -> list[tuple[str, int, int]]:
+    """(metric, dimension, cells) of the vector indexes."""
+    found = admin.call(Method.GET, "/_api/index", params={"collection": "log_embeddings"})["indexes"]
+    params = [index["params"] for index in found if index["type"] == "vector"]
+    return [(each["metric"], each["dimension"], each["nLists"]) for each in params]
+
+
+def nearest(reader: Reader, *point: float) -> tuple[list[int], str | None]:
+    page = reader.nearest(Selection(), Vector("", "m", point), 2)
+    return [record.offset // 100 for record in page.records], page.note
+
+
+def some_vectors(store: Store, count: int) -> list[Vector]:
+    """Saved, of events 1 to `count`, each a little further from (1, 0)."""
+    events = [event(number) for number in range(1, count + 1)]
+    append(store, *events)
+    vectors = [Vector(each.key, "m", (10.0, float(at))) for at, each in enumerate(events)]
+    assert store.save_vectors(vectors) == count
+    return vectors
+
+
+def test_a_vector_index_is_made_when_it_pays_and_the_answer_says_so(
+    store: Store, reader: Reader, admin: Connection
+) -> None:
+    """Up to a number every vector is compared; of more the index gives those that are probably nearest."""
+    some_vectors(store, 30)
+    index = VectorIndex(admin, more_than=30)
+    index.follow(2_000)
+    assert (index_in(admin), nearest(reader, 1, 0)) == ([], ([1, 2], "compared exactly with every vector"))
+    VectorIndex(admin, more_than=29).follow(1)
+    assert index_in(admin) == [("cosine", 2, 20)]
+    assert nearest(reader, 1, 0) == ([1, 2], "found by the vector index, which is approximate")
+    narrowed = reader.nearest(Selection(until_us=event(9).ts_us), Vector("", "m", (1.0, 0.0)), 2)
+    assert narrowed.note == "compared exactly with every vector"
+
+
+def test_an_index_makes_way_for_vectors_of_another_length(store: Store, reader: Reader, admin: Connection) -> None:
+    """The server would refuse them; then all are compared one by one again, and no index is made of two lengths."""
+    vectors = some_vectors(store, 30)
+    VectorIndex(admin, more_than=1).follow(1)
+    assert store.save_vectors([Vector(vectors[0].key, "longer", (1.0, 0.0, 0.0))]) == 1
+    VectorIndex(admin, more_than=1).follow(1)
+    assert (index_in(admin), nearest(reader, 1, 0)) == ([], ([2, 3], "compared exactly with every vector"))
+
+
+@pytest.mark.parametrize(("version", "has_vectors"), [("3.12.5", True), ("3.12.10", False)])
+def test_where_there_can_be_no_vector_index_vectors_are_compared_one_by_one(
+    version: str, has_vectors: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An old version, or a server started without them: no error, and asked for once."""
+    monkeypatch.setenv("ARANGO_PASSWORD", PASSWORD)
+    with Recording(password=PASSWORD, version=version, vector_index=has_vectors) as server:
+        url = f"arangodb://root@127.0.0.1:{server.port}/own"
+        with closing(open_store(url)) as store, closing(Connection(access_of(url, load_settings()))) as admin:
+            store.prepare()
+            some_vectors(store, 5)
+            index = VectorIndex(admin, more_than=1)
+            index.follow(1), index.follow(5_000)
+            with closing(open_reader(url)) as reader:
+                assert nearest(reader, 1, 0) == ([1, 2], "compared exactly with every vector")
+        asked = [r for r in server.requests if r.method == "POST" and "/_api/index?collection=log_embeddings" in r.path]
+        assert len(asked) == (1 if version == "3.12.5" else 2)  # one of them for the index of models
 
 
 # The licence

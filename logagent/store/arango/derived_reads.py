@@ -6,20 +6,19 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
-from arangoasync.request import Method
 
 from logagent.formats.key import parse_key
 from logagent.formats.record import Record
 from logagent.store.arango.connection import Connection
 from logagent.store.arango.finding import Filter, Found, asked, best_of
 from logagent.store.arango.narrowing import narrowed
-from logagent.store.arango.schema import EMBEDDINGS, EVENTS
+from logagent.store.arango.schema import EVENTS
+from logagent.store.arango.vector_index import MAX_COMPARED, ready
 from logagent.store.derived import Memory, Relation, Step, Vector
 from logagent.store.protocol import EventPage
 from logagent.store.selection import EVERYTHING, Selection
 from logagent.store.text import original, storable, storable_or_none
 
-MAX_COMPARED: Final = 20_000
 _ROWS: Final = 1_000
 
 
@@ -111,10 +110,10 @@ def nearest(connection: Connection, selection: Selection, vector: Vector, limit:
         return EventPage([], False, scores=())
     narrow = narrowed(selection)
     bound: dict[str, Any] = {"model": storable(vector.model), "vector": vector.values, **narrow.bound}
-    if _is_everything(selection) and _has_index(connection, len(vector.values)):
+    if _is_everything(selection) and ready(connection, len(vector.values)):
         bound["most"] = 4 * limit + 50
         best, has_more = best_of(connection, "vectors_near", selection, narrow, limit, bound)
-        note: str | None = "found by the vector index, which is approximate"
+        note = "found by the vector index, which is approximate"
     else:
         bound |= {"dimension": len(vector.values), "most": MAX_COMPARED}
         best, has_more = best_of(connection, "vectors_nearest", selection, narrow, limit, bound)
@@ -126,22 +125,11 @@ def _is_everything(selection: Selection) -> bool:
     return selection == Selection(direction=selection.direction) and selection.where == EVERYTHING
 
 
-def _has_index(connection: Connection, dimension: int) -> bool:
-    """Whether there is a vector index for such vectors that has trained itself."""
-    found = connection.call(Method.GET, "/_api/index", params={"collection": EMBEDDINGS})["indexes"]
-    return any(
-        index["type"] == "vector"
-        and index["params"]["dimension"] == dimension
-        and index["params"]["metric"] == "cosine"
-        and index.get("trainingState", "ready") == "ready"
-        for index in found
-    )
-
-
-def _note(connection: Connection, vector: Vector) -> str | None:
+def _note(connection: Connection, vector: Vector) -> str:
     bound = {"model": storable(vector.model), "dimension": len(vector.values)}
-    total = connection.rows("vectors_count", int, limit=MAX_COMPARED + 1, **bound)
-    return f"compared with the {MAX_COMPARED:,} vectors last stored" if sum(total) > MAX_COMPARED else None
+    total = sum(connection.rows("vectors_count", int, limit=MAX_COMPARED + 1, **bound))
+    among = f"the {MAX_COMPARED:,} vectors last stored" if total > MAX_COMPARED else "every vector"
+    return f"compared exactly with {among}"
 
 
 def memories(connection: Connection, memory_type: str | None, limit: int) -> list[Memory]:

@@ -21,6 +21,7 @@ from logagent.store.arango.prune_log import PruneLog, bound_criteria
 from logagent.store.arango.schema import EMBEDDINGS, ERRORS, EVENTS, LINES
 from logagent.store.arango.setup import set_up
 from logagent.store.arango.sightings import ErrorsSeen
+from logagent.store.arango.vector_index import VectorIndex
 from logagent.store.derived import Memory, Relation, Vector
 from logagent.store.protocol import Batch, Holding, OpenRun, PruneCriteria, PruneResult, Receipt, StoreIdentity
 from logagent.store.text import storable
@@ -71,6 +72,7 @@ class ArangoStore:
             connection.close()
             raise
         self._connection = connection
+        self._vector_index = VectorIndex(connection)
         return identity
 
     def append(self, batch: Batch) -> Receipt:
@@ -177,8 +179,12 @@ class ArangoStore:
         return derived_writes.save_relations(self._open(), relations)
 
     def save_vectors(self, vectors: Sequence[Vector]) -> int:
-        """Keep vectors of the events that are there."""
-        return derived_writes.save_vectors(self._open(), vectors)
+        """Keep vectors of the events that are there, and an index of them once it pays."""
+        connection = self._open()
+        self._vector_index.make_way({len(vector.values) for vector in vectors})
+        saved = derived_writes.save_vectors(connection, vectors)
+        self._vector_index.follow(saved)
+        return saved
 
     def save_memories(self, memories: Sequence[Memory]) -> int:
         """Keep memories; how many are new."""
