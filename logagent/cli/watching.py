@@ -126,10 +126,11 @@ def _forecast(status: Status) -> str:
 
 
 def _headline(status: Status) -> str:
+    from logagent.daemon.processes import answers
     from logagent.formats.status import STALE_AFTER_S
 
     age_s = _age_s(status.updated_at)
-    is_alive = _is_alive(status.pid)
+    is_alive = answers(status.pid)
     state = status.state if is_alive or status.state == "stopped" else f"gone (was {status.state})"
     stale = f", {age_s:.0f} s old" if age_s > STALE_AFTER_S else ""
     return f"{state}  pid {status.pid}, up since {status.started_at}, as of {status.updated_at}{stale}"
@@ -139,13 +140,3 @@ def _age_s(updated_at: str) -> float:
     from datetime import UTC, datetime
 
     return (datetime.now(UTC) - datetime.fromisoformat(updated_at)).total_seconds()
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

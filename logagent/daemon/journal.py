@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterator
+from typing import Final, TypeVar
+
+import msgspec
+
+from logagent.errors import StateUnavailable
+
+Row = TypeVar("Row")
 
 _TAIL_BYTES: Final = 8 * 1024 * 1024
 
@@ -56,3 +62,22 @@ class Journal:
         except FileNotFoundError:
             return []
         return lines[1 if start else 0 : -1]
+
+
+def rows_of(path: str, decoder: msgspec.json.Decoder[Row]) -> Iterator[Row]:
+    """The rows of a journal, oldest first; lines that are none (torn by a crash, not whole yet) are passed over.
+
+    Raises:
+        StateUnavailable: the journal is there and cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            for line in file:
+                try:
+                    yield decoder.decode(line)
+                except (msgspec.MsgspecError, UnicodeError):
+                    continue
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StateUnavailable(f"{path} cannot be read: {error.strerror}") from error

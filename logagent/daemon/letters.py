@@ -9,19 +9,17 @@ import base64
 import binascii
 import os
 from collections.abc import Iterable, Iterator
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
 
 from logagent.daemon.dead_letter import DEAD_LETTERS
-from logagent.daemon.journal import Journal
+from logagent.daemon.journal import Journal, rows_of
 from logagent.errors import StateUnavailable
 from logagent.formats.key import parse_key
 from logagent.formats.times import utc_text
 
 REPLAYED: Final = "dead_letter.replayed.jsonl"
-
-Row = TypeVar("Row", bound=msgspec.Struct)
 
 
 class Letter(msgspec.Struct, frozen=True):
@@ -86,7 +84,7 @@ class LetterBox:
             StateUnavailable: the file is there and cannot be read.
         """
         seen: set[int] = set()
-        for letter in _rows(self._letters, _LETTERS):
+        for letter in rows_of(self._letters, _LETTERS):
             parts = parse_key(letter.key)
             if parts is not None and parts.hash not in seen:
                 seen.add(parts.hash)
@@ -94,12 +92,12 @@ class LetterBox:
 
     def hashes(self) -> set[int]:
         """The hashes that end the letters' keys: enough to know a line by."""
-        keys = (parse_key(letter.key) for letter in _rows(self._letters, _LETTERS))
+        keys = (parse_key(letter.key) for letter in rows_of(self._letters, _LETTERS))
         return {parts.hash for parts in keys if parts is not None}
 
     def replayed(self) -> set[str]:
         """The keys of the letters that a replay has stored."""
-        return {mark.key for mark in _rows(self._marks, _MARKS)}
+        return {mark.key for mark in rows_of(self._marks, _MARKS)}
 
     def mark_replayed(self, letters: Iterable[Letter], store_id: str, now_us: int) -> None:
         """Remember that these are in that store.
@@ -114,18 +112,3 @@ class LetterBox:
             Journal(self._marks).append(b"".join(_ENCODE(mark) + b"\n" for mark in marks))
         except OSError as error:
             raise StateUnavailable(f"{self._marks} cannot be written: {error.strerror}") from error
-
-
-def _rows(path: str, decoder: msgspec.json.Decoder[Row]) -> Iterator[Row]:
-    """The rows of a journal; lines that are none (torn by a crash, not whole yet) are passed over."""
-    try:
-        with open(path, "rb") as file:
-            for line in file:
-                try:
-                    yield decoder.decode(line)
-                except (msgspec.MsgspecError, UnicodeError):
-                    continue
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise StateUnavailable(f"{path} cannot be read: {error.strerror}") from error

@@ -10,9 +10,8 @@ from typing import Any, Final
 import msgspec
 
 from logagent.daemon.faults import Faults
-from logagent.daemon.journal import Journal
+from logagent.daemon.journal import Journal, rows_of
 from logagent.daemon.tracker import Loss
-from logagent.errors import StateUnavailable
 from logagent.formats.times import utc_text
 
 LEDGER: Final = "losses.jsonl"
@@ -73,18 +72,7 @@ def read_ledger(state_dir: str) -> Iterator[LossRow]:
     Raises:
         StateUnavailable: the ledger is there and cannot be read.
     """
-    path = os.path.join(state_dir, LEDGER)
-    try:
-        with open(path, "rb") as file:
-            for line in file:
-                try:
-                    yield _ROWS.decode(line)
-                except (msgspec.MsgspecError, UnicodeError):
-                    continue
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise StateUnavailable(f"{path} cannot be read: {error.strerror}") from error
+    return rows_of(os.path.join(state_dir, LEDGER), _ROWS)
 
 
 class LostRanges:

@@ -19,13 +19,13 @@ def is_alive(pid: int, start_ticks: int) -> bool | None:
         return None
     stat = _read(f"/proc/{pid}/stat")
     if stat is None:
-        return None if _is_hidden(pid) else False
+        return None if answers(pid) else False  # another user's process may be hidden (hidepid)
     fields = stat.rpartition(")")[2].split()
     return fields[0] not in ("Z", "X") and int(fields[19]) == start_ticks
 
 
-def _is_hidden(pid: int) -> bool:
-    """A process that /proc does not show may be another user's (hidepid): signal 0 tells."""
+def answers(pid: int) -> bool:
+    """True if there is a process with that pid, another user's or not: signal 0 tells."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
