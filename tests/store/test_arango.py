@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from arango_questions import ask_everything, write_something
 from arango_server import ArangoServer
 from arangoasync.request import Method
 from click.testing import CliRunner
-from store_corpus import event, in_order, learning, record, run_end, run_start
+from store_corpus import event, in_order, run_start
 
 from logagent.cli.main import cli
 from logagent.errors import (
@@ -27,25 +28,18 @@ from logagent.errors import (
     StoreTooNew,
     StoreUnavailable,
 )
-from logagent.formats.key import hash_range
-from logagent.formats.record import Record, Resolution
-from logagent.formats.times import utc_text
+from logagent.formats.record import Record
 from logagent.settings import load_settings
 from logagent.store import open_reader, open_store
 from logagent.store.arango.access import Access, access_of
 from logagent.store.arango.connection import Connection
 from logagent.store.arango.queries import query_names, query_text
-from logagent.store.arango.setup import UserSpec, make_database
 from logagent.store.arango.vector_index import VectorIndex
-from logagent.store.derived import Memory, Relation, Vector
-from logagent.store.groups import ErrorSelection
-from logagent.store.protocol import Batch, PruneCriteria, Reader, Store, TallyBy
+from logagent.store.derived import Vector
+from logagent.store.protocol import Batch, Reader, Store
 from logagent.store.selection import (
-    Compare,
     CompareExtra,
     Direction,
-    Field,
-    RunSelection,
     Selection,
     TextMatch,
 )
@@ -113,64 +107,15 @@ def test_every_query_is_executed(server: Recording, store: Store, reader: Reader
     """A file that nothing runs would break unseen."""
     write_something(store)
     ask_everything(store, reader)
+    make_vector_index(store.url)
+    assert "vector index" in (reader.nearest(Selection(), Vector("", "m", (1.0, 0.0)), 1).note or "")
     texts = {query_text(name): name for name in query_names()}
     assert sorted(set(texts.values()) - {texts.get(text, "") for text in server.queries}) == []
 
 
-def write_something(store: Store) -> None:
-    """Records of every kind, what is derived of them, and a prune."""
-    resolution = record(Resolution(utc_text(5), "e1", "resolve"), 5, 9)
-    failed = event(3, "failed", level="ERROR")
-    append(store, run_start(0), event(1), event(2), failed, learning(4), run_end(9), resolution)
-    store.mark()
-    store.ping()
-    store.account([event(1), run_start(0)])
-    store.stored_end(1)
-    store.open_runs("box")
-    store.mark_crashed(["run-a"], 5)
-    store.save_relations([Relation(event(2).key, event(1).key, "RETRY_OF", 0.5, "m")])
-    store.save_vectors([Vector(each.key, "m", (1.0, 0.0)) for each in (event(1), event(2))])
-    store.save_memories([Memory("m", "note", "text")])
-    store.prune(PruneCriteria(level_no=10), dry_run=True)
-    store.prune(PruneCriteria(execution_ids=("nobody",)))
-    append(store, event(7, level="DEBUG"))
-    store.prune(PruneCriteria(level_no=10))
-    append(store, event(8))
-
-
-def ask_everything(store: Store, reader: Reader) -> None:
-    """Every question once, each way it can be put."""
-    plain, worded = Selection(), Selection(where=TextMatch("loaded"))
-    for selection in (plain, worded):
-        for direction in Direction:
-            reader.events(Selection(where=selection.where, direction=direction), 5)
-            list(reader.export(Selection(where=selection.where, direction=direction)))
-        reader.ranked(selection, "rows", 5)
-        reader.count(selection)
-        reader.tally(selection, TallyBy.LEVEL)
-    reader.events(Selection(where=Compare(Field.DURATION, ">", 1)), 5)
-    mark = reader.arrivals(plain, None, 5).mark
-    append(store, event(20, embeddings=b"[1]"))
-    reader.arrivals(plain, mark, 5)
-    reader.events_by_hash(*hash_range(event(1).short_id))
-    reader.around(event(1), 1, 1)
-    reader.overview(), reader.runs(RunSelection(), 5), reader.run("run-a"), reader.count_runs(RunSelection())
-    reader.learnings(), reader.resolutions(), reader.error_tallies(ErrorSelection()), reader.error_events("e1")
-    reader.run_lines("run-a", 5), reader.site_tallies(["run-a"]), reader.relations(["x"])
-    assert len(reader.walk(event(2).key, 2, 5)) == 1
-    reader.vector_models(), reader.without_vector(plain, "m", 5), reader.memories()
-    reader.nearest(plain, Vector("", "m", (1.0, 0.0)), 5)
-    make_vector_index(store.url)
-    assert "vector index" in (reader.nearest(plain, Vector("", "m", (1.0, 0.0)), 1).note or "")
-
-
 def make_vector_index(url: str) -> None:
-    definition = {
-        "type": "vector", "fields": ["vector"], "sparse": True,
-        "params": {"metric": "cosine", "dimension": 2, "nLists": 1},
-    }  # fmt: skip
     with closing(Connection(access_of(url, load_settings()))) as connection:
-        connection.call(Method.POST, "/_api/index", definition, {"collection": "log_embeddings"})
+        VectorIndex(connection, more_than=0).follow(1)
 
 
 def test_listing_sees_what_was_just_written_and_words_follow_with_the_view(server: Recording, url: str) -> None:
@@ -233,27 +178,6 @@ def test_a_free_query_is_capped_and_gives_rows(store: Store, reader: Reader) -> 
 # Set-up
 
 
-def test_an_old_schema_is_brought_up_to_date_without_touching_documents(store: Store, admin: Connection) -> None:
-    """A missing index, another rule, a view whose fixed parts differ."""
-    append(store, event(1))
-    admin.call(Method.DELETE, "/_api/view/log_events_view")
-    admin.call(Method.POST, "/_api/view", {"name": "log_events_view", "type": "arangosearch"})
-    admin.call(Method.DELETE, "/_api/index/log_events/by_time")
-    strict = {"rule": {"type": "object"}, "level": "strict", "message": "x"}
-    admin.call(Method.PUT, "/_api/collection/log_events/properties", {"schema": strict})
-    admin.call(Method.PATCH, "/_api/document/log_meta/store", {"schema_version": 0})
-    identity = store.prepare()
-    view = admin.call(Method.GET, "/_api/view/log_events_view/properties")
-    indexes = admin.call(Method.GET, "/_api/index", params={"collection": "log_events"})["indexes"]
-    schema = admin.call(Method.GET, "/_api/collection/log_events/properties")["schema"]
-    assert "log_events" in view["links"] and view["primarySort"][0]["field"] == "ts_us"
-    assert "by_time" in {index["name"] for index in indexes}
-    assert schema["level"] == "moderate" and "timestamp" in schema["rule"]["required"]
-    assert store.prepare() == identity
-    with closing(open_reader(store.url)) as reader:
-        assert len(reader.events(Selection(where=TextMatch("loaded")), 5).records) == 1
-
-
 def test_preparing_a_current_store_takes_one_look(server: Recording, store: Store) -> None:
     """A daemon prepares after every outage."""
     before = len(server.requests)
@@ -277,26 +201,6 @@ def test_a_lost_collection_is_made_again_after_the_outage_it_causes(store: Store
     store.prepare()
     append(store, event(1))
     assert store.stored_end(event(1).origin.fingerprint) == 199
-
-
-def test_users_may_do_what_they_have_to_and_no_more(server: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A writer with rights on one database, and a reader whose AQL cannot write."""
-    root = f"arangodb://root@127.0.0.1:{server.port}/team"
-    with closing(Connection(access_of(root, load_settings()), "_system")) as system:
-        users = [UserSpec("shipper", PASSWORD, "rw"), UserSpec("asker", PASSWORD, "ro")]
-        for _ in range(2):
-            make_database(system, "team", users)
-    with closing(open_store(f"arangodb://shipper@127.0.0.1:{server.port}/team")) as store:
-        store.prepare()
-        append(store, event(1))
-    with closing(open_reader(f"arangodb://asker@127.0.0.1:{server.port}/team")) as reader:
-        assert reader.count(Selection()).value == 1
-        with pytest.raises(NotPermitted):
-            reader.free_query("FOR e IN log_events REMOVE e IN log_events")
-    with closing(open_store(f"arangodb://asker@127.0.0.1:{server.port}/team")) as store:
-        store.prepare()
-        with pytest.raises(StoreAuthError):
-            append(store, event(2))
 
 
 def test_init_makes_users_with_passwords_in_files(server: Recording, tmp_path: Path) -> None:
