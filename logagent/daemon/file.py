@@ -17,9 +17,10 @@ from logagent.daemon.tracker import LettingGo, is_quiet_enough, may_let_go, prin
 class Seen(msgspec.Struct, frozen=True):
     """What its name was seen to lead to, and when, while the file could not be opened to see whether it is still it.
 
-    `greatest_size`: of several such looks.
+    `greatest_size`: of several such looks. `former_path`: the file's name before them; it may be another file's now.
     """
 
+    former_path: bytes
     size: int
     greatest_size: int
     ctime_ns: int

@@ -99,11 +99,14 @@ class Files:
         is_touched = file is not None and file.ctime_ns != sighting.ctime_ns
         if file is not None and is_touched and not self.descriptors.open(file, sighting.path):
             if file.trouble != ANOTHER_FILE:
+                former_path = file.seen.former_path if file.seen else file.path
                 self._moved_to(file, sighting.path, look, names)  # or it would be looked for under another's name
                 greatest_size = max(sighting.size, file.seen.greatest_size if file.seen else 0)
-                file.seen = Seen(sighting.size, greatest_size, sighting.ctime_ns, now, now_us)
+                file.seen = Seen(former_path, sighting.size, greatest_size, sighting.ctime_ns, now, now_us)
                 self._busy[id(file)] = file
                 return
+            if file.seen is not None:
+                file.path, file.seen = file.seen.former_path, None
             self._retire(file, now_us)  # its inode number was given to another file
             file = None
         if file is None:
