@@ -316,6 +316,12 @@ def test_all_that_is_wrong_is_said_at_once(load):
     assert len(text.splitlines()) == 3
 
 
+def test_variables_for_our_tests_are_neither_settings_nor_strangers(load):
+    """A machine that runs the tests on a real server may run a daemon as well."""
+    environ = {"LOGAGENT_TEST_ARANGO_URL": "http://localhost:8529", "LOGAGENT_TEST_STORE": "x"}
+    assert load(environ=environ).warnings == ()
+
+
 def test_a_file_that_is_no_toml_names_the_line(load):
     assert "is not TOML" in refusal(load, toml="batch_size = \n") and "line 1" in refusal(load, toml="batch_size = \n")
 

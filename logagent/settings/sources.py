@@ -16,6 +16,8 @@ SYSTEM_CONFIG: Final = "/etc/logagent/logagent.toml"
 
 ELSEWHERE: Final = frozenset({"LOGAGENT_CONFIG", "LOGAGENT_EXECUTION_ID", "LOGAGENT_FAULT"})
 """Variables of ours that are no settings."""
+FOR_TESTS: Final = "LOGAGENT_TEST_"
+"""What our tests are told begins so, such as where a real server is."""
 
 
 class Given(NamedTuple):
@@ -86,7 +88,8 @@ def _first_path(name: str, text: str) -> str:
 def _strangers(present: Iterable[str]) -> list[str]:
     """Variables that look like ours: near to a setting's name a mistake, else perhaps another program's."""
     known = {name for spec in SPECS.values() for name in spec.env} | ELSEWHERE
-    return [name for name in present if name.startswith("LOGAGENT_") and name not in known]
+    ours = [name for name in present if name.startswith("LOGAGENT_") and not name.startswith(FOR_TESTS)]
+    return [name for name in ours if name not in known]
 
 
 class Dotenv(NamedTuple):
