@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
-from io import BytesIO
 from typing import Any, Final, TypeVar
 
 import aiohttp
 import msgspec
+from aiohttp.abc import AbstractStreamWriter
 from arangoasync.auth import Auth
 from arangoasync.client import ArangoClient
 from arangoasync.connection import Connection as DriverConnection
@@ -51,6 +51,27 @@ class _Answer(msgspec.Struct):
     result: msgspec.Raw = msgspec.Raw(b"[]")
     hasMore: bool = False  # noqa: N815
     id: str | None = None
+
+
+class _Body(aiohttp.Payload):
+    """A request's bytes, copied by nobody: aiohttp would warn of so many, and read a stream 64 KiB at a time."""
+
+    _PIECE: Final = 1 << 20
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data, content_type="application/json")
+        self._size = len(data)
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """The body as text; nobody asks."""
+        return bytes(self._value).decode(encoding, errors)
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """Write all of it; a piece at a time, so that no server is sent more than it takes."""
+        rest = memoryview(self._value)
+        while rest:
+            await writer.write(rest[: self._PIECE])
+            rest = rest[self._PIECE :]
 
 
 class _Http(AioHTTPClient):
@@ -210,8 +231,7 @@ class Connection:
         for _ in self.access.servers:
             try:
                 driver = await self._connected()
-                # A stream, since aiohttp warns of large bytes; its length is known, so it is not sent in chunks.
-                body = None if data is None else BytesIO(data)
+                body = None if data is None else _Body(data)
                 request = Request(method, path, params=dict(params or {}), data=body)
                 async with asyncio.timeout(self.access.timeout_s + CONNECT_S):
                     response = await driver.send_request(request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -9,7 +10,8 @@ from logagent.errors import RecordRejected
 from logagent.formats.error_fingerprint import ERROR_LEVEL
 from logagent.formats.fold import run_key
 from logagent.formats.record import LogLine, Origin, Record
-from logagent.store.arango.documents import EventDocument, EventEncoder, encoded, origin_texts
+from logagent.store.arango.body import BodyEncoder
+from logagent.store.arango.documents import EventDocument, EventEncoder, origin_texts
 from logagent.store.arango.folded import has_run, time_text
 from logagent.store.arango.sightings import ErrorsSeen
 from logagent.store.expiry import IsExpired
@@ -34,7 +36,7 @@ class _FileSeen:
 
 
 class Intake:
-    """Sorts out a batch. `places` says for each event document which record of the batch it is."""
+    """Sorts out a batch. `places` says for each of its events which record of the batch it is."""
 
     def __init__(self, arrival: int, encoder: EventEncoder, errors: ErrorsSeen) -> None:
         self._arrival = arrival
@@ -42,7 +44,8 @@ class Intake:
         self._errors = errors
         self._runs: dict[str, tuple[int, str]] = {}
         self._files: dict[int, _FileSeen] = {}
-        self.events: list[EventDocument] = []
+        self._made: dict[int, EventDocument] = {}
+        self.events: list[Record] = []
         self.places: list[int] = []
         self.folded: list[Record] = []
         self.with_embeddings: list[Record] = []
@@ -51,36 +54,53 @@ class Intake:
     def take(self, records: Sequence[Record], is_expired: IsExpired | None) -> None:
         """Take a whole batch."""
         self._errors.begin()
+        events, places, runs = self.events, self.places, self._runs
         for index, record in enumerate(records):
-            if record.own_us != record.ts_us and record.own_us:
+            ts_us, line = record.ts_us, record.line
+            if record.own_us != ts_us and record.own_us:
                 raise _contradiction(record, index)
-            line = record.line
             if type(line) is not LogLine:
                 self.folded.append(record)
                 self._errors.see_end(record)
                 self._file_of(record)
-            elif is_expired is not None and is_expired(record):
+                continue
+            if is_expired is not None and is_expired(record):
                 self.expired += 1
-            else:
-                self._add(index, record, line)
+                continue
+            self._file_of(record)
+            if line.level_no >= ERROR_LEVEL or line.exception is not None or line.embeddings is not None:
+                self._make(record, line)
+            events.append(record)
+            places.append(index)
+            first = runs.get(line.execution_id)
+            if first is None or (ts_us <= first[0] and (ts_us, line.script_name) < first):
+                runs[line.execution_id] = (ts_us, line.script_name)
+        self._see_numbers(records)
 
-    def _add(self, index: int, record: Record, line: LogLine) -> None:
-        level_no = line.level_no
-        if not (-_LIMIT <= (line.pid or 0) < _LIMIT and -_LIMIT <= (line.line_number or 0) < _LIMIT):
-            raise _too_great(record, index)
-        if not -_LIMIT <= level_no < _LIMIT:
-            raise _too_great(record, index)
+    def _make(self, record: Record, line: LogLine) -> None:
+        """Make the next event's document, of which more is to be said than its line does."""
         error, lines = "", 1
-        if level_no >= ERROR_LEVEL or line.exception is not None:
+        if line.level_no >= ERROR_LEVEL or line.exception is not None:
             error, lines = self._errors.see(record, line)
-        file = self._file_of(record)
-        self.events.append(self._encoder.document(record, line, file.texts, self._arrival, error, lines))
-        self.places.append(index)
         if line.embeddings is not None:
             self.with_embeddings.append(record)
-        first = self._runs.get(line.execution_id)
-        if first is None or (record.ts_us <= first[0] and (record.ts_us, line.script_name) < first):
-            self._runs[line.execution_id] = (record.ts_us, line.script_name)
+        self._made[len(self.events)] = self._document(record, line, error, lines)
+
+    def _document(self, record: Record, line: LogLine, error: str = "", lines: int = 1) -> EventDocument:
+        texts = self._files[id(record.origin)].texts
+        return self._encoder.document(record, line, texts, self._arrival, error, lines)
+
+    def _see_numbers(self, records: Sequence[Record]) -> None:
+        """Refuse what does not fit; an array looks at all of them at once."""
+        lines: list[Any] = [record.line for record in self.events]
+        try:
+            array("q", [line.level_no for line in lines])
+            array("q", [line.pid or 0 for line in lines])
+            array("q", [line.line_number or 0 for line in lines])
+        except OverflowError:
+            for place, line in zip(self.places, lines, strict=True):
+                if not all(-_LIMIT <= (n or 0) < _LIMIT for n in (line.level_no, line.pid, line.line_number)):
+                    raise _too_great(records[place], place) from None
 
     def _file_of(self, record: Record) -> _FileSeen:
         """The record's file, by the identity of its origin: hashing its texts for every record would cost more."""
@@ -95,7 +115,7 @@ class Intake:
 
     def body(self) -> bytes:
         """The event documents as one array of JSON."""
-        return encoded(self.events)
+        return BodyEncoder(self._arrival, self._document).array(self.events, self._made)
 
     def sources(self) -> list[dict[str, Any]]:
         """How far the batch's files are stored with it."""
