@@ -26,8 +26,9 @@ CHARACTERS_PER_TOKEN = 2.4
 WHY_TOKENS = 800
 PROGRAM = (sys.executable, "-c", "from logagent.query.cli import main; main()")
 
-DIFFERS = re.compile(r'"since":"[^"]*"|[0-9T:.-]+Z \.\. now|"elapsed":[0-9.]+|running [0-9hms]+')
-"""All that the same question asked twice may tell otherwise: where `24h ago` was, how long a run has run."""
+DIFFERS = re.compile(r'"since":"[^"]*"|[0-9T:.-]+Z \.\. now|"elapsed":[0-9.]+|running [0-9hms]+|"score":[0-9.e-]+')
+"""All that the same question asked twice may tell otherwise: where `24h ago` was, how long a run has run. And the
+scores of ranked events: how BM25 weighs is each engine's own."""
 
 
 class Question(NamedTuple):

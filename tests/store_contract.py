@@ -35,6 +35,7 @@ from logagent.formats.times import utc_text
 from logagent.store import open_reader, open_store
 from logagent.store.derived import Memory, Relation, Step, Vector
 from logagent.store.groups import ErrorSelection
+from logagent.store.matching import holds
 from logagent.store.protocol import Batch, Holding, PruneCriteria, Reader, Receipt, Store, TallyBy
 from logagent.store.selection import (
     And,
@@ -303,6 +304,9 @@ EXTRAS = [b"{}", b'{"user":42}', b'{"user":"42"}', b'{"a":{"b.c":true}}', b'{"us
           b'{"user":true,"big":123456789012345678901234567890}']  # fmt: skip
 
 
+FAULTS = (b'{"type":"E"}', b'{"type":"Timeout","value":"db-7 refused load_rows"}')
+
+
 def corpus(seed: int = 1, size: int = 300) -> list[Record]:
     """Events with some of everything; some share their time, some have none."""
     rnd = random.Random(seed)
@@ -323,7 +327,7 @@ def corpus(seed: int = 1, size: int = 300) -> list[Record]:
             hostname=choose([None, "box", "far"]),
             tags=choose([(), ("x",), ("x", "y z")]),
             extra_data=msgspec.Raw(choose(EXTRAS)),
-            exception=choose([None, msgspec.Raw(b'{"type":"E"}')]),
+            exception=choose([None, *map(msgspec.Raw, FAULTS)]),
         )
         for number in range(size)
     ]
@@ -869,6 +873,29 @@ def test_an_interrupt_without_a_question_stops_nothing(store: Store, reader: Rea
     append(store, event(1))
     reader.interrupt()
     assert len(all_of(reader)) == 1
+
+
+def test_words_of_an_exception_are_found_with_those_of_its_message(store: Store, reader: Reader) -> None:
+    """Its type and text, behind the message; not the traceback. Whatever the exception looks like."""
+    odd = [b'{"type":7,"value":null}', b'"refused"', b"[1]", b"null", b'{"value":"only refused \\u0000 here"}']
+    append(store, boom(1), *(event(2 + n, "odd", exception=msgspec.Raw(raw)) for n, raw in enumerate(odd)))
+    append(store, event(9, "refused"))
+
+    def offsets(*texts: TextMatch) -> list[int]:
+        where = And(texts)
+        got = [record.offset // 100 for record in all_of(reader, where=where)]
+        assert got == [r.offset // 100 for r in all_of(reader) if holds(where, r, {})]
+        assert reader.count(Selection(where=where)).value == len(got)
+        return got
+
+    assert offsets(TextMatch("refused")) == [1, 6, 9]
+    assert offsets(TextMatch("failed"), TextMatch("ConnectionError")) == [1]
+    assert offsets(TextMatch("connectionerror refused", "phrase")) == [1]
+    assert offsets(TextMatch("connectione", "prefix")) == [1]
+    assert offsets(TextMatch("Traceback")) == []
+    assert {r.offset // 100 for r in reader.ranked(Selection(), "refused", 10).records} == {1, 6, 9}
+    store.prune(PruneCriteria(execution_ids=("run-a",)))
+    assert offsets(TextMatch("refused")) == []
 
 
 def test_whole_numbers_beyond_64_bits_compare_exactly(store: Store, reader: Reader) -> None:

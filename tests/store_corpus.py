@@ -138,7 +138,7 @@ def holds(condition: Condition, r: Record, durations: dict[str, float]) -> bool:
         case Not(inner):
             return not holds(inner, r, durations)
         case TextMatch(text, form):
-            return has_text(line.message, text, form)
+            return has_text(searched(line), text, form)
         case Compare(field, op, value):
             return _field_compares(field, op, value, r, line, durations)
         case CompareExtra(path, op, value):
@@ -151,6 +151,12 @@ def tokens(text: str) -> list[str]:
     """The tokens of a text: runs of letters, digits and private use, lower-cased, without accents."""
     plain = "".join(c for c in unicodedata.normalize("NFD", text) if unicodedata.category(c) != "Mn").lower()
     return re.findall(r"[^\W_]+", plain)
+
+
+def searched(line: LogLine) -> str:
+    """The message, and behind it type and text of the exception."""
+    fault = json.loads(bytes(line.exception)) if line.exception is not None else {}
+    return f"{line.message}\n{fault.get('type', '')}: {fault.get('value', '')}"
 
 
 def has_text(message: str, text: str, form: str) -> bool:

@@ -26,7 +26,7 @@ def why_empty(reader: Reader, selection: Selection) -> list[str]:
     if nowhere:
         said = [f"nothing in the store matches {_short(query_text(part))}, at any time" for part in nowhere]
         if any(isinstance(part, TextMatch) for part in nowhere):
-            said.append("words are looked for in messages alone; exceptions are known to `errors` and `similar`")
+            said.append("words are looked for in log events; ends of runs are known to `errors` and `similar`")
         return said + _last_run(reader)
     return [*_without_window(reader, selection), *_without_each(reader, selection, parts), *_last_run(reader)]
 

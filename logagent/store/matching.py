@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
+import msgspec
 import orjson
 
 from logagent.errors import BadQuery
@@ -34,10 +35,20 @@ from logagent.store.selection import (
 
 MAX_SEARCHED_BYTES: Final = 65_536
 """The part of a message that is searched."""
+MAX_EXCEPTION_CHARACTERS: Final = 16_384
+"""Of an exception's type and text as much is searched."""
 NUMBERS: Final = frozenset({Field.LEVEL, Field.LINE, Field.PID, Field.DURATION})
 HAS: Final = frozenset({"exception", "tags", "extra_data", "run"})
 Durations = Mapping[str, float]
 """Seconds by execution id, of runs that have a duration."""
+
+
+class _Exception(msgspec.Struct):
+    type: Any = None
+    value: Any = None
+
+
+_EXCEPTION: Final = msgspec.json.Decoder(_Exception)
 _WORDS: Final = re.compile(r"[^\W_]+")
 _GREAT_NUMBER: Final = re.compile(rb"[0-9]{18}|[0-9][eE]|NaN|Infinity")
 ABSENT: Final = object()
@@ -104,7 +115,7 @@ def holds(condition: Condition, record: Record, durations: Durations) -> bool:
         case Not(inner):
             return not holds(inner, record, durations)
         case TextMatch():
-            return _has_text(line.message, condition)
+            return _has_text(line, condition)
         case Compare(field, op, value) if field in NUMBERS:
             return _compare_number(_number(field, line, durations), field, op, value)
         case Compare(field, op, value):
@@ -115,11 +126,27 @@ def holds(condition: Condition, record: Record, durations: Durations) -> bool:
             return _has(name, line)
 
 
-def _has_text(message: str, wanted: TextMatch) -> bool:
+def exception_text(exception: msgspec.Raw | None) -> str:
+    """What of an exception is searched, behind the message: its type and its text, not the whole traceback.
+
+    >>> exception_text(msgspec.Raw(b'{"type": "ConnectionError", "value": "refused", "frames": []}'))
+    'ConnectionError: refused'
+    """
+    if exception is None:
+        return ""
+    try:
+        told = _EXCEPTION.decode(exception)
+    except (msgspec.DecodeError, UnicodeError):
+        return ""
+    parts = [part[:MAX_EXCEPTION_CHARACTERS] for part in (told.type, told.value) if isinstance(part, str)]
+    return ": ".join(parts)
+
+
+def _has_text(line: LogLine, wanted: TextMatch) -> bool:
     words = tuple(tokens(wanted.text))
     if not words:
         return False
-    there = tokens(_searched(message))
+    there = tokens(_searched(line.message)) + tokens(exception_text(line.exception))
     last = words[-1]
     for start in range(len(there) - len(words) + 1):
         end = start + len(words) - 1

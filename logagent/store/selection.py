@@ -12,7 +12,9 @@ import msgspec
 
 
 class TextMatch(msgspec.Struct, frozen=True):
-    """A word (`error`), a phrase (words in sequence) or a prefix (`conn*`) in the message.
+    """A word (`error`), a phrase (words in sequence) or a prefix (`conn*`) in the message and the exception.
+
+    Of an exception its type and text are looked at, as in `ConnectionError: refused`.
 
     `text` is plain: the store splits and quotes it. Text without any letter or digit matches nothing.
     """

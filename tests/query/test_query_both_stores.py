@@ -58,7 +58,7 @@ stats --by hour
 fields
 perf etl --days 30
 search refused
-search refused --rank
+search Pool waiting --rank
 search pool OR batch -n 7
 search script:etl level>=warning
 search has:exception -n 40
@@ -66,7 +66,6 @@ search
 graph FAILED
 relate FAILED
 tail --run FAILED --until-end -n 1000
-monitor --once
 """
 """What the fifteen questions leave out; the `first bad run` is in `why`, drift in `diff`."""
 

@@ -571,3 +571,38 @@ def test_a_file_that_counted_each_error_event_once_counts_lines_from_now_on(stor
     store.prepare()
     store.append(Batch([event(8, "refused", level="ERROR")]))
     assert [each.count for each in counted_errors(store.url)] == [2]
+
+
+def test_words_of_exceptions_are_found_once_an_older_file_is_brought_up_to_date(store: Store, path: Path) -> None:
+    """Those that were stored before, too; and a prune takes them out of the index again."""
+    fault = msgspec.Raw(b'{"type":"ConnectionError","value":"refused"}')
+    store.append(Batch([event(7, "no batch", level="ERROR", exception=fault), event(8, "no other")]))
+    store.close()
+    db = apsw.Connection(str(path))
+    with_exception = "rowid IN (SELECT id FROM events WHERE exception IS NOT NULL)"
+    db.execute(f"DELETE FROM events_fts WHERE {with_exception}; DROP VIEW events_searched; {OLD_VIEW}")
+    columns = "rowid, message, marks"
+    db.execute(f"INSERT INTO events_fts ({columns}) SELECT {columns} FROM events_searched WHERE {with_exception}")
+    db.pragma("user_version", 4)
+    db.close()
+    assert found(store.url, "refused") == []
+    store.prepare()
+    assert found(store.url, "refused") == found(store.url, "batch") == ["no batch"]
+    store.prune(PruneCriteria(execution_ids=("run-a",)))
+    db = apsw.Connection(str(path))
+    db.execute("INSERT INTO events_fts (events_fts) VALUES ('integrity-check')")
+    db.close()
+    assert found(store.url, "refused") == []
+
+
+OLD_VIEW = """CREATE VIEW events_searched AS
+    SELECT id AS rowid, id, message, 'l' || level_id || ' r' || run_id || ' h' || ((key_hash >> 48) + 32768) AS marks
+    FROM events;"""
+
+
+def found(url: str, word: str) -> list[str]:
+    reader = open_reader(url)
+    try:
+        return [record.line.message for record in reader.events(Selection(where=TextMatch(word)), 9).records]
+    finally:
+        reader.close()

@@ -17,6 +17,7 @@ import msgspec
 
 from logagent.formats.record import EMPTY_OBJECT, LogLine, Origin, Record
 from logagent.formats.times import SECOND_US, utc_text
+from logagent.store.matching import exception_text as text_of_exception
 from logagent.store.text import original, storable, with_texts
 
 MAX_SEARCHED_BYTES: Final = 65_536
@@ -41,7 +42,8 @@ class EventDocument(msgspec.Struct, omit_defaults=True, gc=False):
     """A document of `log_events`. Absent attributes have their default; `arrival` numbers the batch it came with.
 
     `written` is the timestamp as the line has it, where that is not the usual form of `ts_us`; `rest` what of a
-    message is not searched; `lines` how often an error's line was logged that it stands for.
+    message is not searched; `lines` how often an error's line was logged that it stands for,
+    `said` the message with its exception's type and text, to be searched where there is an exception.
     """
 
     key: str = msgspec.field(name="_key")
@@ -79,6 +81,7 @@ class EventDocument(msgspec.Struct, omit_defaults=True, gc=False):
     rest: str = ""
     has_embeddings: bool = False
     lines: int = 1
+    said: str = ""
 
 
 class _Frame(msgspec.Struct):
@@ -121,8 +124,9 @@ class EventEncoder:
         extra_data, extra_text = line.extra_data, ""
         if extra_data is not EMPTY_OBJECT:
             extra_data, extra_text = stored_object(extra_data)
-        exception, exception_text = NULL, ""
+        exception, exception_text, said = NULL, "", ""
         if line.exception is not None:
+            said, _ = _searched(f"{message}\n{text_of_exception(line.exception)}")
             exception, exception_text = _stored_exception(line.exception)
         host, file, fingerprint = origin
         return EventDocument(
@@ -132,6 +136,7 @@ class EventEncoder:
             line.hostname, line.function_name, line.file_path, line.line_number, extra_data, extra_text, line.tags,
             exception, exception_text, error, record.continuation_of,
             "" if line.timestamp == usual else line.timestamp or "\0", rest, line.embeddings is not None, lines,
+            said,
         )  # fmt: skip
 
     def _begin_second(self, ts_us: int) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-VERSION: Final = 1
+VERSION: Final = 2
 META: Final = "log_meta"
 EVENTS: Final = "log_events"
 LINES: Final = "log_lines"
@@ -185,6 +185,7 @@ VIEW_LINKS: Final[dict[str, Any]] = {
         "analyzers": ["identity"],
         "fields": {
             "message": _WORDS,
+            "said": {"analyzers": [ANALYZER]},
             **dict.fromkeys(("level", "level_no", "script_name", "tags", "execution_id", "function_name"), _PLAIN),
             **dict.fromkeys(("timestamp", "ts_us"), _PLAIN),
         },

@@ -8,11 +8,12 @@ from typing import Final
 import apsw
 
 from logagent.errors import StoreCorrupt, StoreTooNew
+from logagent.store.matching import MAX_EXCEPTION_CHARACTERS
 from logagent.store.sqlite.backfill import count_errors
 from logagent.store.sqlite.errors import SCHEMA as _ERRORS
 from logagent.store.sqlite.errors import count_lines
 
-VERSION: Final = 4
+VERSION: Final = 5
 APPLICATION_ID: Final = 0x6C6F6761
 """`loga`, in the file's header: tells our file from any other database."""
 
@@ -121,6 +122,36 @@ CREATE VIRTUAL TABLE events_fts USING fts5 (
     message, marks, content='events_searched', content_rowid='id', tokenize='{" ".join(TOKENIZER)}'
 );
 INSERT INTO events_fts (events_fts, rank) VALUES ('pgsz', 16000), ('automerge', 8), ('crisismerge', 64);
+"""
+
+
+def _text_of(name: str) -> str:
+    """SQL for a text in an exception; where there is none, nothing."""
+    told = "CAST(exception AS TEXT)"
+    return (
+        f"CASE json_type({told}, '$.{name}') WHEN 'text'"
+        f" THEN substr({told} ->> '$.{name}', 1, {MAX_EXCEPTION_CHARACTERS}) ELSE '' END"
+    )
+
+
+# Few events have an exception, so that they cost nothing; what `matching.exception_text` takes of it stands behind
+# the message, so that words of both are found together, and no other column of the index is needed.
+_SEARCHED: Final = f"""
+CREATE VIEW events_searched AS
+    SELECT id, message || CASE WHEN exception IS NULL OR NOT json_valid(CAST(exception AS TEXT)) THEN '' ELSE
+        char(10) || {_text_of("type")} || ': ' || {_text_of("value")} END AS message,
+        'l' || level_id || ' r' || run_id || ' h' || ((key_hash >> 48) + 32768) AS marks
+    FROM events;
+"""
+_WITH_EXCEPTION: Final = (
+    "SELECT e.id FROM event_errors x JOIN events e ON e.id = x.event_id WHERE e.exception IS NOT NULL"
+)
+_SEARCH_EXCEPTIONS: Final = f"""
+DELETE FROM events_fts WHERE rowid IN ({_WITH_EXCEPTION});
+DROP VIEW events_searched;
+{_SEARCHED}
+INSERT INTO events_fts (rowid, message, marks)
+    SELECT id, message, marks FROM events_searched WHERE id IN ({_WITH_EXCEPTION});
 """
 
 
@@ -236,5 +267,6 @@ _MIGRATIONS: Final = (
     (_DERIVED,),
     (_ERRORS, count_errors),
     (count_lines,),
+    (_SEARCH_EXCEPTIONS,),
 )
 """What leads from version n to n + 1, in order; the first makes everything."""
