@@ -192,6 +192,36 @@ def test_full_count_and_plans(client: Client) -> None:
     assert (before, after) == ("EnumerateCollectionNode", "IndexNode")
 
 
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("[1, 2, 3][-1]", 3),
+        ("[1, 2, 3][1.7]", 2),
+        ("[1, 2, 3]['1']", 2),
+        ("[1, 2, 3]['x']", None),
+        ("[1, 2, 3][true]", None),
+        ("[1, 2, 3][null]", None),
+        ("[1, 2, 3][[0]]", None),
+        ("{'1': 'x'}[1]", "x"),
+        ("{'true': 'x'}[true]", None),
+    ],
+)
+def test_an_element_is_reached_by_a_number_or_a_text(client: Client, expression: str, value: Any) -> None:
+    """Anything else leads nowhere."""
+    assert client.query(f"RETURN {expression}") == [value]
+
+
+def test_places_of_a_date_are_told_apart_by_their_length(client: Client) -> None:
+    """The longest that there is."""
+    assert client.query("RETURN DATE_FORMAT('2020-02-03', '%w %ww %www')") == ["1 1w Mon"]
+
+
+def test_a_broken_pattern_is_a_warning_of_its_own(client: Client) -> None:
+    """1543, and null."""
+    answer = client.send("POST", "/_api/cursor", {"query": "RETURN 'foo' =~ '('"}).body
+    assert (answer["result"], [w["code"] for w in answer["extra"]["warnings"]]) == ([None], [1543])
+
+
 def test_a_vector_search_has_one_form(client: Client) -> None:
     """Index, SORT by the score DESC, LIMIT; else 1554; untrained 1555."""
     near = "FOR d IN c LET s = APPROX_NEAR_COSINE(d.v, @q) SORT s DESC LIMIT 2 RETURN d._key"

@@ -254,9 +254,15 @@ def attribute_path(value: Value, path: list[str]) -> Value:
 
 def element(value: Value, position: Value) -> Value:
     """`value[position]`: an array's element (negative from its end) or an object's attribute; else null."""
+    if isinstance(position, bool) or not isinstance(position, (str, int, float)):
+        return None
     if isinstance(value, dict):
-        return value.get(to_string(position)) if isinstance(position, (str, int, float)) else None
+        return value.get(position if isinstance(position, str) else str(int(position)))
     if not isinstance(value, list):
         return None
-    number = int(to_number(position))
+    if isinstance(position, str) and not re.fullmatch(r"-?\d+", position):
+        if re.match(r"\s*[+-]?\d", position):
+            raise Unsupported("an array's element by a text that only begins with a number")
+        return None
+    number = int(position)
     return value[number] if -len(value) <= number < len(value) else None

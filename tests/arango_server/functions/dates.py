@@ -372,7 +372,7 @@ MONTHS: Final = [
     "December",
 ]
 WEEKDAYS: Final = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
-PLACE: Final = re.compile(r"%(yyyyyy|yyyy|yy|y|mmmm|mmm|mm|m|dd|d|www?w?|hh|h|ii|i|ss|s|fff|f|xxx|x|kk|k|[tzlqa%])")
+PLACE: Final = re.compile(r"%(yyyyyy|yyyy|yy|y|mmmm|mmm|mm|m|dd|d|wwww|www|w|hh|h|ii|i|ss|s|fff|f|xxx|x|kk|k|[tzlqa%])")
 
 
 @aql(2)

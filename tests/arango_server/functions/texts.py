@@ -58,7 +58,7 @@ def _regex(context: Any, name: str, args: list[Any], at: int) -> re.Pattern[str]
     try:
         return icu_pattern(to_string(args[1]), ignore_case)
     except re.error:
-        context.warn(1575, "invalid regular expression")
+        context.warn(1543, "invalid regex value")
         return None
 
 
