@@ -24,12 +24,14 @@ class Cursor(msgspec.Struct, frozen=True):
     """How far a file is read: an offset at a line's start, and what must stand before it.
 
     `left_out`: lines before it that rules left out, by rule, whichever rules held when they were read.
+    `unended`: where its last line begins, if that was shipped without its end: should there be more, all of it is read.
     """
 
     offset: int = 0
     marker: Marker = NO_MARKER
     parser: ParserState = ParserState()
     left_out: dict[str, int] = {}
+    unended: Cursor | None = None
 
 
 class FileEntry(msgspec.Struct, frozen=True, kw_only=True):

@@ -33,7 +33,7 @@ class File:
 
     Attributes:
         path, home: its name now, and the one it was first seen under.
-        size, greatest_size, ctime_ns: as last seen.
+        size, greatest_size, ctime_ns: as last seen. `least_size`: since it was met, or began anew.
         directory_device: device of the directory it was seen in.
         grown_at: when (monotonic) it last changed its size. `asked_at`: when its descriptor was last asked.
         tail: open, or None while it needs no descriptor.
@@ -54,6 +54,7 @@ class File:
         self.compression = compression_of(sighting.path)
         self.size = sighting.size
         self.greatest_size = sighting.size
+        self.least_size = sighting.size
         self.ctime_ns = sighting.ctime_ns
         self.directory_device = directory_device
         self.grown_at = 0.0

@@ -86,9 +86,10 @@ class Recognition:
     def _keep_cut_before(self, file: File, tail: Tail, entry: FileEntry) -> None:
         """Remember what a file had that was cut while nobody looked; it counts as gone from the next full look on."""
         facts = tail.facts()
+        size = min(file.least_size, facts.size)
         is_beheaded = _is_beheaded(file, entry)
-        if not file.compression and (is_beheaded or is_cut(facts.size, entry.size, entry.cursor.offset)):
-            cut_at = 0 if is_beheaded or entry.fingerprint is None else facts.size
+        if not file.compression and (is_beheaded or is_cut(size, entry.size, entry.cursor.offset)):
+            cut_at = 0 if is_beheaded or entry.fingerprint is None else size
             self.gone.add(msgspec.structs.replace(entry, cut_at=cut_at, ctime_ns=facts.ctime_ns))
             self.cut.add(entry.fingerprint)
 
@@ -97,7 +98,8 @@ class Recognition:
         entries = self.gone.with_identity(file.identity)
         own = latest_of(entries)
         if own is not None and own.fingerprint is not None:
-            if own.content_hash == first.content_hash and _has_place(tail, own):
+            was_cut_below = not file.compression and file.least_size < own.cursor.offset
+            if own.content_hash == first.content_hash and not was_cut_below and _has_place(tail, own):
                 self.gone.remove(own)
                 self._keep_cut_before(file, tail, own)
                 file.rewrites, file.begun_at = own.rewrites, own.begun_at
@@ -164,7 +166,7 @@ class Recognition:
         file.was_read_whole = False
         file.rewrites += 1
         file.begin_at, file.begun_at = None, 0
-        file.size = file.greatest_size = size
+        file.size = file.greatest_size = file.least_size = size
         file.ctime_ns = ctime_ns
 
     def keep_cut(self, file: File, size: int, ctime_ns: int, now_us: int) -> None:
@@ -244,7 +246,7 @@ def _has_place(tail: Tail, entry: FileEntry) -> bool:
 
 def _is_beheaded(file: File, entry: FileEntry) -> bool:
     """True if the file has become shorter than the first line it had."""
-    return not file.compression and file.size < entry.head.length
+    return not file.compression and file.least_size < entry.head.length
 
 
 def _line_start(tail: Tail, at: int) -> Cursor:

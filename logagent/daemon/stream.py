@@ -129,6 +129,8 @@ class Stream:
         Raises:
             OSError: it cannot be read now.
         """
+        if self.read.unended is not None and tail.read(self.read.offset, 1):
+            self.read = self.acknowledged = self.read.unended
         piece = self._scan_on(tail) if self._scan else self._lines(tail, self._block_bytes)
         facts = tail.facts()
         if not self.is_same(tail, facts.size):
@@ -159,7 +161,11 @@ class Stream:
         self._block_bytes = BLOCK_BYTES if consumed else 2 * self._block_bytes
         if consumed:
             self.read = Cursor(
-                block.offset + consumed, marker_before(block.data, consumed), parser, self._sum(left_out)
+                block.offset + consumed,
+                marker_before(block.data, consumed),
+                parser,
+                self._sum(left_out),
+                unended=self.read if block.is_unterminated else None,
             )
         return self.read
 
@@ -169,7 +175,9 @@ class Stream:
         """Move the read cursor behind an overlong line or a hole."""
         self._scan = None
         self._hole_end = piece.end if isinstance(piece, Hole) else -1
-        self.read = Cursor(piece.end, piece.marker, parser, self._sum(left_out))
+        is_unended = isinstance(piece, LongLine) and piece.is_unterminated
+        unended = self.read if is_unended else None
+        self.read = Cursor(piece.end, piece.marker, parser, self._sum(left_out), unended)
         return self.read
 
     def _sum(self, left_out: Mapping[str, int]) -> dict[str, int]:

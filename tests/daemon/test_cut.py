@@ -288,3 +288,15 @@ def test_a_file_that_grows_while_its_last_line_is_shipped_is_not_let_go(rig: Rig
     rig.rest(200)
     assert done
     assert rig.counted()["late"] == 1
+
+
+def test_a_file_emptied_while_the_daemon_was_down_and_grown_again_before_a_read_is_in_the_ledger(rig: Rig) -> None:
+    path = rig.write("a.jsonl", native("first"))
+    rig.start()  # it looks
+    rig.stop()
+    size = cut_to(path, 0)
+    rig.start()
+    rig.write("a.jsonl", native("other"))  # as long as the first
+    rig.rest(60)
+    assert rig.messages() == ["other"]
+    assert losses(rig) == [(0, size)]

@@ -179,7 +179,6 @@ def test_an_older_copy_of_a_store_that_two_daemons_share_is_noticed_by_both(make
     assert [seldom.counted()[f"b-{n}"] for n in range(20)] == [1] * 20
 
 
-@pytest.mark.xfail(strict=True, reason="shipped unterminated, then ended: see docs/promises.md")
 def test_a_line_whose_end_is_written_after_its_file_was_let_go_is_stored_whole(rig: Rig) -> None:
     line = native("late", 3)
     path = rig.write("a.jsonl", natives("a", 0, 3) + line[:60])

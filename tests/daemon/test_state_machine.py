@@ -417,12 +417,15 @@ class LogFiles(RuleBasedStateMachine):
         before = self.offsets if declared == self.declared or not (declared and declared[1]) else {}
         self.declared = declared
         now: dict[object, int] = {}
+        may_go_back_to: dict[object, int] = {}
         for entry in checkpoint.files:
             key = (entry.identity, entry.fingerprint, entry.rewrites)
             now[key] = max(entry.cursor.offset, now.get(key, 0))
+            unended = entry.cursor.unended or entry.cursor
+            may_go_back_to[key] = min(unended.offset, now[key])
         back = {key: (before[key], offset) for key, offset in now.items() if offset < before.get(key, 0)}
         assert back == {}
-        self.offsets = now
+        self.offsets = may_go_back_to
 
     def teardown(self) -> None:
         if not hasattr(self, "base"):
