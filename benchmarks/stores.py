@@ -34,6 +34,9 @@ class NullStore:
     def stored_end(self, fingerprint: int) -> int | None:  # noqa: ARG002
         return None
 
+    def stored_lengths(self, records: Sequence[Record]) -> list[int | None]:
+        return [None] * len(records)
+
     def account(self, records: Sequence[Record]) -> list[Holding]:
         return [Holding.ABSENT for _ in records]
 

@@ -212,6 +212,15 @@ def test_the_greatest_end_of_a_file_is_known_and_never_falls(store: Store) -> No
     assert store.stored_end(FILE.fingerprint) == 901 + 99
 
 
+def test_the_lengths_of_what_is_stored_under_a_key_are_told(store: Store) -> None:
+    """Of events with a time of their own and without, whatever length the one asked for has."""
+    timeless = msgspec.structs.replace(event(5), own_us=0)
+    append(store, event(1), timeless)
+    longer = msgspec.structs.replace(event(1), length=500)
+    assert store.stored_lengths([event(2), longer, timeless]) == [None, event(1).length, timeless.length]
+    assert store.stored_lengths([]) == []
+
+
 def test_account_tells_stored_expired_and_absent(store: Store) -> None:
     """For each record, in the order asked."""
     old, kept, start, missing = event(1, ingested_us=1), event(50), run_start(2), event(99)

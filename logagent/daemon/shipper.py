@@ -28,7 +28,7 @@ from logagent.daemon.tail import Tail
 from logagent.daemon.tracker import Loss, lost_of
 from logagent.errors import StateUnavailable
 from logagent.formats.lines import Parsed, parse_block, parse_cut, parse_unterminated
-from logagent.formats.record import Flag
+from logagent.formats.record import Flag, Record
 from logagent.formats.repeats import REPEATS
 from logagent.store.protocol import Store
 
@@ -288,7 +288,7 @@ class Shipper:
                 block.data, block.offset, stream.context, stream.read.parser, now_us=self._clock.now_us()
             )
         else:
-            parsed = self._parse(stream, block, is_final=is_final)
+            block, parsed = self._parse(stream, block, is_final=is_final)
         cursor = stream.advance(block, parsed.consumed, parsed.state, parsed.left_out)
         if parsed.consumed:
             self._add(parsed)
@@ -300,10 +300,11 @@ class Shipper:
         """Count a run of NULs, once however many pieces it is read in."""
         self.counts.skip("nul", 0 if stream.is_in_hole(offset) else 1)
 
-    def _parse(self, stream: Stream, block: Block, *, is_final: bool) -> Parsed:
-        """Parse whole lines. Where lines fold, no record goes on beyond what the store may have of it already.
+    def _parse(self, stream: Stream, block: Block, *, is_final: bool) -> tuple[Block, Parsed]:
+        """Parse whole lines, or the first of them.
 
-        Its key is that of its first line, so the store would take it for a duplicate and its new lines would be lost.
+        Where lines fold, no record goes on beyond what the store may have of it already. Its key is that of its first
+        line, so the store would take it for a duplicate and its new lines would be lost.
         """
         parsed = self._parse_up_to(stream, block, is_final=is_final)
         has_copies = self._recognition.has_copies(stream)
@@ -315,7 +316,26 @@ class Shipper:
             stream.knows_stored_end = True
             stream.stored_end = self._store.stored_end(stream.fingerprint)
             parsed = self._parse_up_to(stream, block, is_final=is_final)
-        return parsed
+        stored_end = self._end_of_shorter(stream, block, parsed)
+        if stored_end is None:
+            return block, parsed
+        block = msgspec.structs.replace(block, data=block.data[: stored_end + 1 - block.offset])
+        return block, self._parse_up_to(stream, block, is_final=True)
+
+    def _end_of_shorter(self, stream: Stream, block: Block, parsed: Parsed) -> int | None:
+        """Where the store's form of a record ends that has fewer lines there: its file was cut in place since.
+
+        Then other lines follow it now, and none of them is stored.
+        """
+        if stream.stored_end is None or block.offset >= stream.stored_end:
+            return None
+        folded = [record for record in parsed.records if _spans_lines(record, block)]
+        if not folded:
+            return None
+        for record, length in zip(folded, self._store.stored_lengths(folded), strict=True):
+            if length is not None and length < record.length:
+                return record.offset + length
+        return None
 
     def _parse_up_to(self, stream: Stream, block: Block, *, is_final: bool) -> Parsed:
         return parse_block(
@@ -462,6 +482,11 @@ class Shipper:
             return
         self.checkpoint_trouble = None
         self._is_dirty = False
+
+
+def _spans_lines(record: Record, block: Block) -> bool:
+    start = record.offset - block.offset
+    return block.data.find(b"\n", start, start + record.length) >= 0
 
 
 def _folds(parsed: Parsed, block: Block) -> bool:

@@ -129,6 +129,10 @@ class Store(Protocol):
         """For each record, in order, what the store knows of it (by key; a folded line by its run's `keys`)."""
         ...
 
+    def stored_lengths(self, records: Sequence[Record]) -> list[int | None]:
+        """For each log event, in order, the bytes of what is stored under its key; None if nothing is."""
+        ...
+
     def open_runs(self, hostname: str) -> list[OpenRun]:
         """Managed runs of that hostname with a start, without an end, not yet marked crashed."""
         ...

@@ -16,6 +16,7 @@ The rules, as design §2 and §5 state them:
 7. Bytes that were seen but not read, and overwritten in place before discovery looked again, leave no trace in the
    file as far as it reaches again: lines that begin there are owed no longer, unless a line behind the cut had been
    read. (What was read has a marker, and what lies beyond the end was seen to go.)
+8. A line without a time of its own, in the place of lines that were cut off and pruned, counts as pruned with them.
 """
 
 from __future__ import annotations
@@ -295,14 +296,23 @@ class Promise:
         ledger = self.ledger()
         lost = {line for line in self.owed if not self._is_accounted(line, found, ledger)}
         for lines in self._overwritten:
-            if lines & self.owed.keys() <= lost:
+            of_this_file_alone = {line for line in lines & self.owed.keys() if len(self.holders[line]) == 1}
+            if of_this_file_alone <= lost:
                 lost -= lines
+        lost = {line for line in lost if not self._is_in_place_of_pruned(line)}
         return [
             *(f"lost: {line}" for line in lost),
             *self._doubles(found),
             *(f"stored but not written: {one}" for one in found if not self._was_written(one)),
             *self._false_alarms(found, ledger),
         ]
+
+    def _is_in_place_of_pruned(self, line: Line) -> bool:
+        """Rule 8."""
+        fingerprints = self.fingerprints(line.first)
+        return own_time_us(line.raw) == 0 and any(
+            one.fingerprint in fingerprints and line.offset < one.end for one in self.expired
+        )
 
     def _doubles(self, found: Sequence[Found]) -> Iterator[str]:
         whole = [one for one in found if not one.flags & Flag.UNTERMINATED]

@@ -15,6 +15,8 @@ from logagent.store import open_store
 from logagent.store.protocol import Batch, PruneCriteria
 from tests.daemon.rig import START_US, Rig, expected, native, natives
 
+LOGURU = "2026-11-22 15:00:0{0}.000 | INFO     | mod:function:1 - m{0}\n"
+
 
 def losses(rig: Rig) -> list[tuple[int, int]]:
     return [(row["from"], row["to"]) for row in rig.journal("losses.jsonl")]
@@ -300,3 +302,13 @@ def test_a_file_emptied_while_the_daemon_was_down_and_grown_again_before_a_read_
     rig.rest(60)
     assert rig.messages() == ["other"]
     assert losses(rig) == [(0, size)]
+
+
+def test_text_in_the_place_of_what_was_cut_off_is_no_part_of_the_record_before_it(rig: Rig) -> None:
+    path = rig.write("a.log", LOGURU.format(1) + LOGURU.format(2) + LOGURU.format(3))
+    rig.start()
+    rig.rest(30)
+    cut_to(path, 2)
+    rig.write("a.log", "other text\n")
+    rig.rest(30)
+    assert rig.counted() == {"m1": 1, "m2": 1, "m3": 1, "other text": 1}

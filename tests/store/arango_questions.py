@@ -26,6 +26,7 @@ def write_something(store: Store) -> None:
     store.ping()
     store.account([event(1), run_start(0)])
     store.stored_end(1)
+    store.stored_lengths([event(1)])
     store.open_runs("box")
     store.mark_crashed(["run-a"], 5)
     store.save_relations([Relation(event(2).key, event(1).key, "RETRY_OF", 0.5, "m")])

@@ -40,6 +40,11 @@ class _Open(msgspec.Struct):
     fingerprint: str
 
 
+class _Length(msgspec.Struct):
+    key: str
+    length: int
+
+
 class ArangoStore:
     """See `logagent.store.protocol.Store`. Any thread may call it, one at a time."""
 
@@ -127,6 +132,12 @@ class ArangoStore:
         """How far that file has been appended."""
         rows = self._open().rows("sources_of", dict[str, Any], fingerprints=["%016x" % fingerprint])
         return rows[0]["stored_end"] if rows else None
+
+    def stored_lengths(self, records: Sequence[Record]) -> list[int | None]:
+        """The bytes of what has the same keys."""
+        found = self._open().rows("lengths_of", _Length, keys=[record.key for record in records])
+        lengths = {each.key: each.length for each in found}
+        return [lengths.get(record.key) for record in records]
 
     def account(self, records: Sequence[Record]) -> list[Holding]:
         """Stored, expired or absent, for each."""

@@ -22,6 +22,8 @@ _TIMELESS: Final = (
     "SELECT 0, t.offset, t.key_hash FROM json_each(?) j CROSS JOIN {table} t"
     " ON t.own = 0 AND t.offset = j.value ->> 0 AND t.key_hash = j.value ->> 1"
 )
+_TIMED_LENGTH: Final = "SELECT length FROM events WHERE ts_us = ? AND offset = ? AND own = 1 AND key_hash = ?"
+_TIMELESS_LENGTH: Final = "SELECT length FROM events WHERE own = 0 AND offset = ? AND key_hash = ?"
 
 
 def present(db: apsw.Connection, records: Sequence[Record], table: str = "events") -> set[Identity]:
@@ -42,3 +44,13 @@ def present(db: apsw.Connection, records: Sequence[Record], table: str = "events
     if timeless:
         found += fetched(db, _TIMELESS.format(table=table), (json.dumps(timeless),))
     return {(own_us, offset, signed + HASH_BIAS) for own_us, offset, signed in found}
+
+
+def lengths(db: apsw.Connection, records: Sequence[Record]) -> list[int | None]:
+    """For each event the bytes of what is stored under its key; None if nothing is."""
+    return [
+        db.execute(_TIMED_LENGTH, (r.ts_us, r.offset, r.hash - HASH_BIAS)).get
+        if r.own_us
+        else db.execute(_TIMELESS_LENGTH, (r.offset, r.hash - HASH_BIAS)).get
+        for r in records
+    ]

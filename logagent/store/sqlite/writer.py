@@ -26,7 +26,7 @@ from logagent.store.sqlite.connection import (
 from logagent.store.sqlite.errors import ErrorCounter
 from logagent.store.sqlite.intake import Identity, Intake, own_bit
 from logagent.store.sqlite.names import HASH_BIAS, Names
-from logagent.store.sqlite.present import present
+from logagent.store.sqlite.present import lengths, present
 from logagent.store.sqlite.prune import PruneLog, prune_step
 from logagent.store.sqlite.rows import INSERT
 from logagent.store.sqlite.schema import migrate
@@ -120,6 +120,11 @@ class SqliteStore:
             )
             end: int | None = found.get
         return end
+
+    def stored_lengths(self, records: Sequence[Record]) -> list[int | None]:
+        """The bytes of what has the same keys."""
+        with translated(self._path):
+            return lengths(self._open(), records)
 
     def account(self, records: Sequence[Record]) -> list[Holding]:
         """Stored, expired or absent, for each."""
