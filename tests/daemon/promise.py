@@ -16,7 +16,7 @@ The rules, as design §2 and §5 state them:
 7. Bytes that were seen but not read, and overwritten in place before discovery looked again, leave no trace in the
    file as far as it reaches again: lines that begin there are owed no longer, unless a line behind the cut had been
    read. (What was read has a marker, and what lies beyond the end was seen to go.)
-8. A line without a time of its own, in the place of lines that were cut off and pruned, counts as pruned with them.
+8. After a prune, a line without a time of its own in the place of lines that were cut off counts as pruned, too.
 """
 
 from __future__ import annotations
@@ -170,6 +170,7 @@ class Promise:
         self._overwritten: list[set[Line]] = []
         self.expired: list[Found] = []
         self.is_checkpoint_lost = False
+        self.is_pruned = False
 
     # ---- what is owed ------------------------------------------------------------------------------------------
 
@@ -299,7 +300,7 @@ class Promise:
             of_this_file_alone = {line for line in lines & self.owed.keys() if len(self.holders[line]) == 1}
             if of_this_file_alone <= lost:
                 lost -= lines
-        lost = {line for line in lost if not self._is_in_place_of_pruned(line)}
+        lost = {line for line in lost if not self._counts_as_pruned(line, found)}
         return [
             *(f"lost: {line}" for line in lost),
             *self._doubles(found),
@@ -307,12 +308,12 @@ class Promise:
             *self._false_alarms(found, ledger),
         ]
 
-    def _is_in_place_of_pruned(self, line: Line) -> bool:
+    def _counts_as_pruned(self, line: Line, found: Sequence[Found]) -> bool:
         """Rule 8."""
+        if not self.is_pruned or own_time_us(line.raw):
+            return False
         fingerprints = self.fingerprints(line.first)
-        return own_time_us(line.raw) == 0 and any(
-            one.fingerprint in fingerprints and line.offset < one.end for one in self.expired
-        )
+        return any(one.fingerprint in fingerprints and line.offset < one.end for one in (*found, *self.expired))
 
     def _doubles(self, found: Sequence[Found]) -> Iterator[str]:
         whole = [one for one in found if not one.flags & Flag.UNTERMINATED]

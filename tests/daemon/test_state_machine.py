@@ -342,6 +342,7 @@ class LogFiles(RuleBasedStateMachine):
             store.prepare()
             while store.prune(PruneCriteria(before_us=self.rig.clock.now_us() - age_s * 1_000_000)).deleted:
                 pass
+        self.promise.is_pruned = True
         kept = {record.key for record in self.rig.records()}
         self.promise.expired += stored(record for record in before if record.key not in kept)
 
