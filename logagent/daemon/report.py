@@ -60,8 +60,17 @@ def _state(file: File) -> str:
 
 
 def files_behind(files: Files) -> list[File]:
-    """The files that are behind, in trouble or unfinished: the one look at all of them, of which few are."""
-    return [file for file in files if file.trouble or file.stream is None or file.lag]
+    """The files that are behind, in trouble or unfinished: the one look at all of them, of which few are.
+
+    Most are acknowledged up to their size, which is seen here without asking each for its lag.
+    """
+    return [
+        file
+        for file in files
+        if file.trouble
+        or (stream := file.stream) is None
+        or ((stream.acknowledged.offset != file.size or file.compression or file.seen) and file.lag)
+    ]
 
 
 def by_lag(behind: list[File]) -> tuple[FileStatus, ...]:
