@@ -112,9 +112,9 @@ class Files:
         if file is None:
             self._meet(sighting, look, now)
             return
-        self._moved_to(file, sighting.path, look, names)
         if (sighting.size, sighting.ctime_ns) != (file.size, file.ctime_ns):
-            self._changed(file, sighting.size, sighting.ctime_ns, now, now_us)
+            self._changed(file, sighting.size, sighting.ctime_ns, now, now_us)  # what is lost was seen by its old name
+        self._moved_to(file, sighting.path, look, names)
 
     def _moved_to(self, file: File, path: bytes, look: Look, names: Names) -> None:
         """Its name, where its former one does not lead to it any more (else it is a link, an alias)."""

@@ -352,7 +352,9 @@ class Promise:
             for entry in checkpoint.files
             if entry.gone_us is None and entry.identity in on_disk and _is_at(on_disk[entry.identity], entry)
             for line in on_disk[entry.identity].lines()
-            if line.end < entry.cursor.offset and not self._is_accounted(line, found, ledger)
+            if line.end < entry.cursor.offset
+            and not self._is_accounted(line, found, ledger)
+            and not self._counts_as_pruned(line, found)
         ]
 
 
