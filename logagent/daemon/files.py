@@ -280,9 +280,11 @@ class Files:
         return file.tail
 
     def _take_seen(self, file: File) -> None:
-        """Take in what was seen while it could not be opened."""
-        if file.seen is not None:
-            self._changed(file, file.seen.size, file.seen.ctime_ns, file.seen.now, file.seen.now_us)
+        """Take in what was seen while it could not be opened; what is lost was seen by its name before."""
+        if (seen := file.seen) is not None:
+            path, file.path = file.path, seen.former_path
+            self._changed(file, seen.size, seen.ctime_ns, seen.now, seen.now_us)
+            file.path = path
 
     def close(self, file: File) -> None:
         """Free its descriptor; it is opened again when there is more to read."""

@@ -178,6 +178,7 @@ class Promise:
         """The test is about to cut or rewrite this file: from now on it is another incarnation."""
         file = next(file for file in files_in(self._logs) if file.path == path)
         self._note(file)
+        self._look_for_overwritten(file)
         self._rewrites[file.identity] += 1
         self._cut_since_seen[file.identity] |= set(file.lines())
 
@@ -197,14 +198,17 @@ class Promise:
         for file in files_in(self._logs):
             self._note(file)
             self._look_for_overwritten(file)
+            self._cut_since_seen.pop(file.identity, None)
             if file.is_whole:
                 for line in file.lines():
                     self.owed[line].add(file.path)
 
     def _look_for_overwritten(self, file: OnDisk) -> None:
         """Rule 7: what was cut since the last look, as far as the file reaches again."""
-        cut = self._cut_since_seen.pop(file.identity, set()) - set(file.lines())
-        self._overwritten.append({line for line in cut if line.offset < file.size})
+        cut = self._cut_since_seen[file.identity] - set(file.lines())
+        reached = {line for line in cut if line.offset < file.size}
+        self._cut_since_seen[file.identity] -= reached
+        self._overwritten.append(reached)
 
     def _note(self, file: OnDisk) -> None:
         if file.first is None:
