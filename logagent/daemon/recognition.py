@@ -69,7 +69,7 @@ class Recognition:
             return file.stream
         assert file.tail is not None
         for entry in self.gone.with_identity(file.identity):
-            if entry.cut_at is None and (entry.fingerprint is None or _is_beheaded(file, entry)):
+            if entry.cut_at is None and (entry.fingerprint is None or _is_beheaded(file, file.tail, entry)):
                 self.gone.remove(entry)  # it was known only as there, or is known not to be there any more
                 file.rewrites = max(file.rewrites, entry.rewrites)
                 self._keep_cut_before(file, file.tail, entry)
@@ -87,7 +87,7 @@ class Recognition:
         """Remember what a file had that was cut while nobody looked; it counts as gone from the next full look on."""
         facts = tail.facts()
         size = min(file.least_size, facts.size)
-        is_beheaded = _is_beheaded(file, entry)
+        is_beheaded = _is_beheaded(file, tail, entry)
         if not file.compression and (is_beheaded or is_cut(size, entry.size, entry.cursor.offset)):
             cut_at = 0 if is_beheaded or entry.fingerprint is None else size
             self.gone.add(msgspec.structs.replace(entry, cut_at=cut_at, ctime_ns=facts.ctime_ns))
@@ -244,9 +244,11 @@ def _has_place(tail: Tail, entry: FileEntry) -> bool:
     return marker.fits(tail.read(entry.cursor.offset - marker.length, marker.length))
 
 
-def _is_beheaded(file: File, entry: FileEntry) -> bool:
-    """True if the file has become shorter than the first line it had."""
-    return not file.compression and file.least_size < entry.head.length
+def _is_beheaded(file: File, tail: Tail, entry: FileEntry) -> bool:
+    """True if the first line that the file had does not stand in it any more."""
+    if file.compression:
+        return False
+    return file.least_size < entry.head.length or not entry.head.fits(tail.read(0, entry.head.length))
 
 
 def _line_start(tail: Tail, at: int) -> Cursor:

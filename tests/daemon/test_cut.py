@@ -312,3 +312,16 @@ def test_text_in_the_place_of_what_was_cut_off_is_no_part_of_the_record_before_i
     rig.write("a.log", "other text\n")
     rig.rest(30)
     assert rig.counted() == {"m1": 1, "m2": 1, "m3": 1, "other text": 1}
+
+
+def test_what_was_rewritten_while_the_daemon_was_down_is_told_before_the_new_first_line_ends(rig: Rig) -> None:
+    path = rig.write("a.jsonl", natives("a", 0, 2))
+    rig.start()
+    rig.take_store_away()
+    rig.rest(20)
+    rig.kill()
+    size = cut_to(path, 0)
+    rig.write("a.jsonl", native("b" * 2000)[:-1])
+    rig.start()
+    rig.rest(60)
+    assert losses(rig) == [(0, size)]
