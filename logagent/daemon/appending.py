@@ -18,6 +18,10 @@ from logagent.errors import RecordRejected, StateUnavailable, StoreUnavailable
 from logagent.formats.key import hash_prefix, line_hash
 from logagent.formats.record import Record, Reject
 from logagent.store.protocol import Batch, Receipt, Store
+from logagent.store.right_of_way import RightOfWay
+
+READING_WAITS_S: Final = 0.25
+"""At most, once per batch; a full one takes the right of way for some 0.1 s."""
 
 _OFFSET: Final = attrgetter("offset")
 _TIME: Final = attrgetter("ts_us")
@@ -75,6 +79,7 @@ class Appending:
         self._while_waiting = while_waiting
         self._under_way: tuple[OpenBatch, Future[Receipt]] | None = None
         self._last: Future[Receipt] | None = None
+        self._right_of_way = RightOfWay()
 
     @property
     def is_stuck(self) -> bool:
@@ -88,8 +93,14 @@ class Appending:
             StateUnavailable: the dead letters cannot be written.
         """
         self._write_rejects(batch.rejects)
-        self._last = self._executor.submit(self._append, batch.sorted(self._clock.now_us()))
+        prepared = batch.sorted(self._clock.now_us())
+        self._right_of_way = prepared.right_of_way
+        self._last = self._executor.submit(self._append, prepared)
         self._under_way = (batch, self._last)
+
+    def give_way(self) -> None:
+        """Wait while the append under way needs the interpreter: called before each piece is read."""
+        self._right_of_way.wait(READING_WAITS_S)
 
     def drop(self) -> None:
         """Wait no more for what is under way: it is read again, whether the store has it or not."""

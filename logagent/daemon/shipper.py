@@ -242,6 +242,7 @@ class Shipper:
             stream.look_again()
         end = stream.read.offset + share
         while file.stream is stream and not stream.is_exhausted and stream.read.offset < end:
+            self.appending.give_way()
             piece = stream.next_piece(tail)
             if isinstance(piece, Rewritten):
                 self._rewritten(file, stream, piece, now)

@@ -17,6 +17,7 @@ from logagent.formats.fold import LearningFold, ResolutionFold, Run
 from logagent.formats.record import Record
 from logagent.store.derived import Memory, Relation, Step, Vector
 from logagent.store.groups import ErrorInRun, ErrorSelection, ErrorTally, RunLine, SiteTally
+from logagent.store.right_of_way import RightOfWay
 from logagent.store.selection import RunSelection, Selection
 
 
@@ -24,6 +25,8 @@ class Batch(msgspec.Struct, frozen=True):
     """Records of any kind, sorted by (ts_us, offset, key); each carries its `ingested_us`."""
 
     records: Sequence[Record]
+    right_of_way: RightOfWay = msgspec.field(default_factory=RightOfWay)
+    """A store may take it for as long as it needs the interpreter; whoever gave it the batch then reads nothing."""
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):

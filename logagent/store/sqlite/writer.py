@@ -78,12 +78,15 @@ class SqliteStore:
         """Store what is new of the batch."""
         records = sorted(batch.records, key=_ts_us)  # tallies and zones rely on it; a sorted batch costs nothing
         with self._transaction() as db:
-            names = self._names_now()
-            intake = self._sorted_out(db, names, records)
-            if intake.rows:
-                _write_events(db, intake)
-            kept = _write_folded(db, names, intake)
-            tallies.add_ends(db, intake.ends)
+            with batch.right_of_way.taken():
+                names = self._names_now()
+                intake = self._sorted_out(db, names, records)
+                if intake.rows:
+                    _write_events(db, intake)
+                kept = _write_folded(db, names, intake)
+                tallies.add_ends(db, intake.ends)
+            if intake.rows:  # like the commit one call into SQLite, beside which the next batch is read
+                db.execute(_INDEX_WORDS, (intake.rows[0][0], intake.last_id))
         stored = len(intake.rows) + kept
         return Receipt(stored=stored, duplicates=len(records) - stored - intake.expired, expired=intake.expired)
 
@@ -273,7 +276,6 @@ def _write_events(db: apsw.Connection, intake: Intake) -> None:
         ErrorCounter(db).add_events(intake.errors)
     if intake.embeddings:
         db.executemany("INSERT INTO event_embeddings VALUES (?, ?)", intake.embeddings)
-    db.execute(_INDEX_WORDS, (intake.rows[0][0], intake.last_id))
     db.execute("UPDATE meta SET value = ? WHERE name = 'last_id'", (intake.last_id,))
 
 
