@@ -27,7 +27,7 @@ def expiry_test(log: Sequence[PruneCriteria], ends: Mapping[int, int]) -> IsExpi
 
 def _may_concern(criteria: PruneCriteria, records: Sequence[Record]) -> bool:
     before_us = criteria.before_us
-    return before_us is None or any(record.ts_us < before_us for record in records)
+    return before_us is None or min([record.ts_us for record in records], default=before_us) < before_us
 
 
 def _was_pruned(record: Record, was_there: bool, criteria: PruneCriteria) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -18,12 +19,14 @@ from logagent.formats.repeats import line_told
 from logagent.formats.times import SECOND_US, utc_text
 from logagent.store.sqlite.errors import ErrorEvent
 from logagent.store.sqlite.names import HASH_BIAS, Names
-from logagent.store.sqlite.rows import is_unusual, split_message, tags_column
+from logagent.store.sqlite.rows import MAX_SEARCHED_BYTES, split_message, tags_column
 from logagent.store.text import storable
 
 HOUR_US: Final = 3_600_000_000
 BAD_TIME: Final = 1
 """`RecordRejected.number` where own time and event time contradict each other."""
+
+_TIME: Final = attrgetter("ts_us")
 
 Identity = tuple[int, int, int]
 """(own_us, offset, hash): the parts of a key."""
@@ -75,12 +78,13 @@ class Intake:
         logs = [record for record in records if type(record.line) is LogLine]
         if len(logs) < len(records):
             self.folded = [record for record in records if type(record.line) is not LogLine]
-        if taken or is_expired is not None or len({record.hash for record in logs}) < len(logs):
+        hashes = {record.hash for record in logs}  # what is there already are mostly neighbours of the batch
+        if is_expired is not None or len(hashes) < len(logs) or not hashes.isdisjoint(hash_ for _, _, hash_ in taken):
             logs = self._without_known(logs, taken, is_expired)
         start = 0
         while start < len(logs):
             hour = logs[start].ts_us // HOUR_US
-            end = bisect_left(logs, (hour + 1) * HOUR_US, start, key=_ts_us)
+            end = bisect_left(logs, (hour + 1) * HOUR_US, start, key=_TIME)
             self._add(logs[start:end], records)
             self.groups += [(hour, group) for group in self._groups.values()]
             self._groups = {}
@@ -131,7 +135,8 @@ class Intake:
             if offset + length > place[1]:
                 place[1] = offset + length
             message, odd = line.message, None
-            if line.v != 1 or record.continuation_of is not None or is_unusual(message):
+            is_usual = message.isascii() and len(message) <= MAX_SEARCHED_BYTES
+            if not is_usual or line.v != 1 or record.continuation_of is not None:
                 message, odd = split_message(record, line)
             extra_data: msgspec.Raw | None = line.extra_data
             if extra_data is EMPTY_OBJECT or extra_data == EMPTY_OBJECT:
@@ -149,10 +154,6 @@ class Intake:
             ))  # fmt: skip
         self.last_id = last_id
         self.ends = {origin: end for origin, (_, end) in places.items()}
-
-
-def _ts_us(record: Record) -> int:
-    return record.ts_us
 
 
 def own_bit(record: Record, batch: Sequence[Record]) -> int:

@@ -35,7 +35,8 @@ def present(db: apsw.Connection, records: Sequence[Record], table: str = "events
     if not records:
         return set()
     most = 4 * len(records) + 1_000
-    first, last = min(r.ts_us for r in records), max(r.ts_us for r in records)
+    times = [r.ts_us for r in records]
+    first, last = min(times), max(times)
     found = fetched(db, _RANGE.format(table=table), (first, last, most))
     if len(found) == most:
         own = [(r.ts_us, r.offset, r.hash - HASH_BIAS) for r in records if r.own_us]

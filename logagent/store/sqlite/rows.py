@@ -23,11 +23,15 @@ class Odd(msgspec.Struct, frozen=True, omit_defaults=True):
     continuation_of: str | None = None
 
 
+ROWS_AT_ONCE: Final = 200
+"""In one statement: a row costs two thirds of what it costs alone. Longer ones APSW does not keep prepared."""
+
+_ROW: Final = "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
 INSERT: Final = (
     "INSERT INTO events (id, ts_us, offset, own, key_hash, length, origin_id, run_id, site_id, process_id, level_id,"
-    " time_source, flags, ingested_us, timestamp, message, extra_data, tags, exception, odd)"
-    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"
+    f" time_source, flags, ingested_us, timestamp, message, extra_data, tags, exception, odd) VALUES {_ROW}"
 )
+INSERT_MANY: Final = INSERT + f",{_ROW}" * (ROWS_AT_ONCE - 1)
 
 SELECTED: Final = """e.ts_us, e.offset, e.own, e.key_hash, e.length, o.host, o.file, o.fingerprint,
  e.time_source, e.flags, e.ingested_us, e.timestamp, r.execution_id, s.script, p.pid, p.hostname,
@@ -38,11 +42,6 @@ JOINED: Final = """ JOIN origins o ON o.id = e.origin_id JOIN runs r ON r.id = e
 
 _ODD = msgspec.json.Decoder(Odd)
 _TAGS = msgspec.json.Decoder(tuple[str, ...])
-
-
-def is_unusual(message: str) -> bool:
-    """Whether a message needs more than to be stored as it is."""
-    return not message.isascii() or len(message) > MAX_SEARCHED_BYTES
 
 
 def tags_column(tags: tuple[str, ...]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import chain
+from operator import attrgetter
 from typing import Final
 
 import apsw
@@ -28,10 +30,11 @@ from logagent.store.sqlite.intake import Identity, Intake, own_bit
 from logagent.store.sqlite.names import HASH_BIAS, Names
 from logagent.store.sqlite.present import lengths, present
 from logagent.store.sqlite.prune import PruneLog, prune_step
-from logagent.store.sqlite.rows import INSERT
+from logagent.store.sqlite.rows import INSERT, INSERT_MANY, ROWS_AT_ONCE
 from logagent.store.sqlite.schema import migrate
 from logagent.store.text import storable
 
+_TIME: Final = attrgetter("ts_us")
 _INDEX_WORDS: Final = (
     "INSERT INTO events_fts (rowid, message, marks)"
     " SELECT id, message, marks FROM events_searched WHERE id BETWEEN ? AND ?"
@@ -76,7 +79,7 @@ class SqliteStore:
 
     def append(self, batch: Batch) -> Receipt:
         """Store what is new of the batch."""
-        records = sorted(batch.records, key=_ts_us)  # tallies and zones rely on it; a sorted batch costs nothing
+        records = sorted(batch.records, key=_TIME)  # tallies and zones rely on it; a sorted batch costs nothing
         with self._transaction() as db:
             with batch.right_of_way.taken():
                 names = self._names_now()
@@ -248,10 +251,6 @@ class SqliteStore:
                     os.unlink(self._path + name)
 
 
-def _ts_us(record: Record) -> int:
-    return record.ts_us
-
-
 def _identity(record: Record) -> Identity:
     return (record.own_us, record.offset, record.hash)
 
@@ -270,7 +269,10 @@ def _open_run(execution_id: str, document: bytes | None, fingerprint: int) -> Op
 
 
 def _write_events(db: apsw.Connection, intake: Intake) -> None:
-    db.executemany(INSERT, intake.rows)
+    whole = len(intake.rows) // ROWS_AT_ONCE * ROWS_AT_ONCE
+    for start in range(0, whole, ROWS_AT_ONCE):
+        db.execute(INSERT_MANY, tuple(chain.from_iterable(intake.rows[start : start + ROWS_AT_ONCE])))
+    db.executemany(INSERT, intake.rows[whole:])
     tallies.add(db, intake)
     if intake.errors:
         ErrorCounter(db).add_events(intake.errors)
