@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Final, Protocol
 
-from logagent.daemon.facts import facts_again, facts_of
+from logagent.daemon.facts import facts_again, facts_of, is_as_seen
 from logagent.daemon.identity import FileFacts, Identity
 from logagent.daemon.marker import MARKER_BYTES
 from logagent.daemon.unpack import PIECE_BYTES, Damaged, Unpacker
@@ -22,6 +22,10 @@ class Tail(Protocol):
 
     def facts(self) -> FileFacts:
         """What the file system says of it now."""
+        ...
+
+    def is_as_seen(self, size: int, ctime_ns: int) -> bool:
+        """True if it has still a name, this size and this ctime."""
         ...
 
     def read(self, start: int, size: int) -> bytes:
@@ -76,6 +80,9 @@ class PlainTail:
     def facts(self) -> FileFacts:
         return facts_again(self._fd, self._identity)
 
+    def is_as_seen(self, size: int, ctime_ns: int) -> bool:
+        return is_as_seen(self._fd, size, ctime_ns)
+
     def read(self, start: int, size: int) -> bytes:
         return os.pread(self._fd, size, start)
 
@@ -123,6 +130,9 @@ class PackedTail:
 
     def facts(self) -> FileFacts:
         return facts_again(self._fd, self._identity)
+
+    def is_as_seen(self, size: int, ctime_ns: int) -> bool:
+        return is_as_seen(self._fd, size, ctime_ns)
 
     def read(self, start: int, size: int) -> bytes:
         if start < self._start or (self._at_end and self._is_written_anew()):
