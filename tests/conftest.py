@@ -40,6 +40,14 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.T
 
 
 @pytest.fixture(autouse=True)
+def usual_umask() -> Iterator[None]:
+    """Commands that make private files set the process's umask; run within a test, they set that of all later ones."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.fixture(autouse=True)
 def nothing_leaks() -> Iterator[None]:
     """A test that leaves a thread or an open file behind fails."""
     threads, files = set(threading.enumerate()), open_files()
