@@ -45,54 +45,74 @@ class Intake:
         self._runs: dict[str, tuple[int, str]] = {}
         self._files: dict[int, _FileSeen] = {}
         self._made: dict[int, EventDocument] = {}
-        self.events: list[Record] = []
-        self.places: list[int] = []
-        self.folded: list[Record] = []
+        self.events: Sequence[Record] = []
+        self.places: Sequence[int] = []
+        self.folded: Sequence[Record] = []
         self.with_embeddings: list[Record] = []
         self.expired = 0
 
     def take(self, records: Sequence[Record], is_expired: IsExpired | None) -> None:
         """Take a whole batch."""
         self._errors.begin()
-        events, places, runs = self.events, self.places, self._runs
-        for index, record in enumerate(records):
-            ts_us, line = record.ts_us, record.line
-            if record.own_us != ts_us and record.own_us:
-                raise _contradiction(record, index)
-            if type(line) is not LogLine:
-                self.folded.append(record)
-                self._errors.see_end(record)
-                self._file_of(record)
-                continue
-            if is_expired is not None and is_expired(record):
-                self.expired += 1
-                continue
-            self._file_of(record)
+        self._choose(records, is_expired)
+        self._see_files([*self.events, *self.folded])
+        lines: list[Any] = [record.line for record in self.events]
+        self._see_runs(lines)
+        for record in self.folded:
+            self._errors.see_end(record)
+        for place, line in enumerate(lines):
             if line.level_no >= ERROR_LEVEL or line.exception is not None or line.embeddings is not None:
-                self._make(record, line)
-            events.append(record)
-            places.append(index)
-            first = runs.get(line.execution_id)
-            if first is None or (ts_us <= first[0] and (ts_us, line.script_name) < first):
-                runs[line.execution_id] = (ts_us, line.script_name)
-        self._see_numbers(records)
+                self._make(place, self.events[place], line)
+        self._see_numbers(records, lines)
 
-    def _make(self, record: Record, line: LogLine) -> None:
-        """Make the next event's document, of which more is to be said than its line does."""
+    def _choose(self, records: Sequence[Record], is_expired: IsExpired | None) -> None:
+        """Log lines, less those that were pruned, and lines of other kinds."""
+        contradictory = [n for n, record in enumerate(records) if record.own_us != record.ts_us and record.own_us]
+        if contradictory:
+            raise _contradiction(records[contradictory[0]], contradictory[0])
+        is_log = [type(record.line) is LogLine for record in records]
+        if is_expired is None and all(is_log):  # as nearly always
+            self.events, self.places = records, range(len(records))
+            return
+        self.folded = [record for record, is_event in zip(records, is_log, strict=True) if not is_event]
+        there = [place for place, is_event in enumerate(is_log) if is_event]
+        self.places = [place for place in there if is_expired is None or not is_expired(records[place])]
+        self.events = [records[place] for place in self.places]
+        self.expired = len(there) - len(self.places)
+
+    def _see_files(self, records: Sequence[Record]) -> None:
+        """By the identity of their origins: hashing the texts of one for every record would cost more."""
+        files = self._files
+        for record in records:
+            end = record.offset + record.length
+            file = files.get(id(record.origin))
+            if file is None:
+                file = files[id(record.origin)] = _FileSeen(record.origin)
+            if end > file.end:
+                file.end = end
+
+    def _see_runs(self, lines: Sequence[LogLine]) -> None:
+        runs = self._runs
+        for record, line in zip(self.events, lines, strict=True):
+            first = runs.get(line.execution_id)
+            if first is None or (record.ts_us <= first[0] and (record.ts_us, line.script_name) < first):
+                runs[line.execution_id] = (record.ts_us, line.script_name)
+
+    def _make(self, place: int, record: Record, line: LogLine) -> None:
+        """Make an event's document, of which more is to be said than its line does."""
         error, lines = "", 1
         if line.level_no >= ERROR_LEVEL or line.exception is not None:
             error, lines = self._errors.see(record, line)
         if line.embeddings is not None:
             self.with_embeddings.append(record)
-        self._made[len(self.events)] = self._document(record, line, error, lines)
+        self._made[place] = self._document(record, line, error, lines)
 
     def _document(self, record: Record, line: LogLine, error: str = "", lines: int = 1) -> EventDocument:
         texts = self._files[id(record.origin)].texts
         return self._encoder.document(record, line, texts, self._arrival, error, lines)
 
-    def _see_numbers(self, records: Sequence[Record]) -> None:
+    def _see_numbers(self, records: Sequence[Record], lines: Sequence[Any]) -> None:
         """Refuse what does not fit; an array looks at all of them at once."""
-        lines: list[Any] = [record.line for record in self.events]
         try:
             array("q", [line.level_no for line in lines])
             array("q", [line.pid or 0 for line in lines])
@@ -101,17 +121,6 @@ class Intake:
             for place, line in zip(self.places, lines, strict=True):
                 if not all(-_LIMIT <= (n or 0) < _LIMIT for n in (line.level_no, line.pid, line.line_number)):
                     raise _too_great(records[place], place) from None
-
-    def _file_of(self, record: Record) -> _FileSeen:
-        """The record's file, by the identity of its origin: hashing its texts for every record would cost more."""
-        origin = record.origin
-        file = self._files.get(id(origin))
-        if file is None:
-            file = self._files[id(origin)] = _FileSeen(origin)
-        end = record.offset + record.length
-        if end > file.end:
-            file.end = end
-        return file
 
     def body(self) -> bytes:
         """The event documents as one array of JSON."""
