@@ -135,6 +135,8 @@ class Audit:
             survey.files.close(file)
             done += file.size
             progress(done, total)
+        for file in survey.files:  # those that are not looked at again
+            survey.files.close(file)
         return reports
 
     def _look_at_one(self, survey: _Survey, file: File, *, is_deep: bool) -> FileReport:

@@ -335,6 +335,15 @@ def test_a_file_deleted_between_two_looks_is_no_file_that_is_there(rig: Rig) -> 
     assert counts(report) == {"stored": 10}
 
 
+def test_a_hole_of_many_pieces_is_skipped_as_one_by_the_daemon_and_by_verify(rig: Rig) -> None:
+    path = rig.write("a.jsonl", "")
+    os.truncate(path, 3 << 20)
+    rig.write("a.jsonl", native("behind"))
+    rig.start()
+    rig.settle()
+    assert rig.status().totals.by_rule == verified(rig).skipped == {"nul": 1}
+
+
 def test_nothing_is_called_unexplained_beside_a_daemon_that_ships_and_rotates(rig: Rig) -> None:
     """A real daemon, a writer with rotations, truncations and packed generations, and verify over and over."""
     environ: dict[str, Any] = {"PATH": os.environ["PATH"], "HOME": str(rig.state), "PYTHONPATH": str(ROOT)}
