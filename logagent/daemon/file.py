@@ -11,7 +11,7 @@ from logagent.daemon.identity import Identity
 from logagent.daemon.patterns import compression_of
 from logagent.daemon.stream import Stream
 from logagent.daemon.tail import Tail
-from logagent.daemon.tracker import LettingGo, is_quiet_enough, may_let_go, printable
+from logagent.daemon.tracker import LettingGo, is_quiet_enough, may_let_go, printable, rotation_of
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -83,9 +83,24 @@ class File:
     @property
     def is_idle(self) -> bool:
         """Nothing is lost if its descriptor is freed until it grows: it has a name, and waits for nothing of ours."""
-        if self.is_unlinked or self.is_missing:
-            return False
-        return self.is_settled or (self.stream is None and self.scan is not None and not self.scan.has_more)
+        return not (self.is_unlinked or self.is_missing) and (self.is_settled or self._is_without_line)
+
+    @property
+    def is_read(self) -> bool:
+        """As far as it can be read, all of it is acknowledged; a last line without its end may wait."""
+        if self.is_let_go or self.greatest_size == 0:
+            return True
+        return self.trouble is None and (self.is_settled or self._is_without_line)
+
+    @property
+    def _is_without_line(self) -> bool:
+        """It was looked into and has no whole line."""
+        return self.stream is None and self.scan is not None and not self.scan.has_more
+
+    @property
+    def rotation(self) -> tuple[str, str]:
+        """What the files that it was or will be rotated to share with it."""
+        return rotation_of(printable(self.path))
 
     @property
     def lag(self) -> int:
