@@ -15,6 +15,7 @@ import pytest
 
 from logagent.daemon.faults import POINTS
 from logagent.errors import CheckpointTooNew, StateLocked
+from logagent.formats.status import decode_status
 from tests.daemon.rig import Failing, Rig, expected, native, natives
 
 CHECKPOINT_POINTS = [point for point in POINTS if "checkpoint" in point]
@@ -153,10 +154,27 @@ def test_a_checkpoint_that_cannot_be_written_is_told_and_written_once_it_can(
     faults.errors.clear()
     rig.rest(20)
     assert rig.status().state == "ok"
+    told = f"the checkpoint cannot be written: {os.strerror(number)}"
+    assert rig.log.said.count(("ERROR", f"degraded: {told}")) == 1
+    assert rig.log.said.count(("WARNING", f"over: {told}")) == 1
     rig.stop()
     rig.start()
     rig.settle()
     assert (rig.counted(), rig.status().totals.duplicates) == (expected("a", 5), 0)
+
+
+def test_without_hard_links_there_are_two_generations_all_the_same(make_rig: Callable[..., Rig]) -> None:
+    faults = Failing()
+    rig = make_rig(faults=faults)
+    faults.errors["after_checkpoint_link"] = PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+    shipped(rig)
+    checkpoint = rig.state / "checkpoint.json"
+    checkpoint.write_bytes(b"")
+    rig.start()
+    rig.settle()
+    assert rig.counted() == expected("a", 15)
+    assert rig.status().state == "ok"
+    assert rig.status().totals.duplicates < 10  # the previous generation knew some of them
 
 
 @pytest.mark.parametrize("point", ["before_dead_letter", "after_dead_letter_fsync"])
@@ -170,6 +188,7 @@ def test_dead_letters_that_cannot_be_written_hold_the_batch_back(make_rig: Calla
     rig.rest(60)
     assert (rig.counted(), rig.status().state) == ({}, "outage")
     assert "dead letters cannot be written" in rig.status().reasons[0]
+    assert (rig.status().store.state, rig.status().store.last_error) == ("ok", None)  # it is not the store
     faults.errors.clear()
     rig.rest(60)
     assert rig.counted() == {"one": 1, "two": 1}
@@ -209,11 +228,34 @@ def test_a_full_state_directory_is_survived(make_rig: Callable[..., Rig]) -> Non
         rig.rest(60)
         assert rig.status().state in ("outage", "degraded")
         assert rig.status().reasons
+        on_disk = decode_status((rig.state / "status.json").read_bytes())
+        assert on_disk is not None
+        assert on_disk.state == rig.status().state  # written into the room that it has
         (rig.state / "ballast").unlink()
         rig.rest(60)
         assert rig.status().state == "ok"
         assert rig.counted() == expected("a", 2005)
         assert set(rig.rejected()) == {"bad_json"}
+        rig.stop()
+
+
+@as_root
+def test_a_daemon_starts_on_a_state_directory_that_became_read_only_and_heals(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig()
+    rig.store_url = f"sqlite://{rig.logs.parent}/logs.db"
+    with mounted(rig.state, "size=2m"):
+        shipped(rig)
+        subprocess.run(["mount", "-o", "remount,ro", rig.state], check=True)
+        daemon = rig.start()
+        rig.settle()
+        assert (rig.counted(), rig.status().state) == (expected("a", 15), "degraded")
+        with pytest.raises(StateLocked):
+            rig.start()
+        rig.daemon = daemon
+        subprocess.run(["mount", "-o", "remount,rw", rig.state], check=True)
+        rig.write("a.jsonl", natives("a", 15, 5))
+        rig.rest(20)
+        assert (rig.counted(), rig.status().state) == (expected("a", 20), "ok")
         rig.stop()
 
 
