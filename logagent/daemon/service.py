@@ -126,7 +126,6 @@ class Daemon:
         self._monitoring = monitoring
         self._make_configuration = reload
         self._is_reload_wanted = False
-        self._retention = Retention(limits.retention_days)
         checkpoint_file = CheckpointFile(state_dir, faults)
         try:
             checkpoint, checkpoint_damage = checkpoint_file.load()
@@ -134,6 +133,9 @@ class Daemon:
             self._lock.release()
             raise
         is_first_start = checkpoint is None and not checkpoint_damage
+        self._retention = Retention(
+            limits.retention_days, believed_us=checkpoint.believed_at(clock.now_us()) if checkpoint else None
+        )
         ledger = LossLedger(Journal(f"{state_dir}/{LEDGER}"), faults)
         self._ledger = ledger
         self.files = Files(rules, checkpoint.files if checkpoint else (), is_first_start=is_first_start)
@@ -460,7 +462,11 @@ class Daemon:
         if not self._retention.is_due(now):
             return
         self.shipper.settle()
+        before = self._retention.doubt
         self._retention.step(self._store, now, self._clock.now_us())
+        self.shipper.believed_us = self._retention.believed_us
+        if self._retention.doubt and not before:
+            self._log.info(self._retention.doubt)
 
     def _hold_budget(self) -> None:
         for file in self.files.over_budget(self._limits.max_deleted_bytes):

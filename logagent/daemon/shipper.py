@@ -61,6 +61,7 @@ class Shipper:
     Attributes:
         appending: the batch under way.
         store_seq: of the last checkpoint that was saved.
+        believed_us: what its next one says of the clock.
         limits: how much at a time; may be replaced between turns.
         rereads: why files were read again from their start, a sentence each.
         checkpoint_trouble: why the checkpoint could not be saved the last time, or None.
@@ -98,6 +99,7 @@ class Shipper:
         self.rereads: list[str] = []
         self.store_id = checkpoint.store_id if checkpoint else ""
         self.store_seq = checkpoint.store_seq if checkpoint else 0
+        self.believed_us = checkpoint.believed_us if checkpoint else None
         self._had_checkpoint = checkpoint is not None
         self._store = store
         self._ledger = ledger
@@ -474,7 +476,11 @@ class Shipper:
         """Save what is known without the store, as in an outage: sizes seen, and what was acknowledged before."""
         now_us = self._clock.now_us()
         checkpoint = Checkpoint(
-            store_id=self.store_id, store_seq=self.store_seq, saved_us=now_us, files=self.files.entries(now_us)
+            store_id=self.store_id,
+            store_seq=self.store_seq,
+            saved_us=now_us,
+            believed_us=self.believed_us,
+            files=self.files.entries(now_us),
         )
         try:
             self._checkpoint_file.save(checkpoint)
