@@ -113,6 +113,13 @@ class File:
         return max(size - self.stream.acknowledged.offset, 0)
 
     @property
+    def pending_bytes(self) -> int:
+        """Length of its last line, as long as that has no LF."""
+        if self.stream is not None:
+            return self.stream.pending_bytes
+        return self.size if self._is_without_line else 0
+
+    @property
     def is_looking_on(self) -> bool:
         """True while its first line is further in than one look reads."""
         return self.scan is not None and self.scan.has_more

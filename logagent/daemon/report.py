@@ -48,7 +48,7 @@ def file_status(file: File) -> FileStatus:
         size=file.size,
         offset=stream.acknowledged.offset if stream else 0,
         lag=file.lag,
-        pending_bytes=stream.pending_bytes if stream else file.size,
+        pending_bytes=file.pending_bytes,
         state=_state(file),
         reason=file.trouble,
     )

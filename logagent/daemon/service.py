@@ -309,8 +309,8 @@ class Daemon:
         for file in self.files:
             if file.trouble is not None:
                 unread.append((printable(file.path), file.trouble))
-            elif count := file.stream.pending_bytes if file.stream else file.size:
-                pending.append((printable(file.path), count))
+            elif file.pending_bytes:
+                pending.append((printable(file.path), file.pending_bytes))
         return Drained(outcome, pending, unread)
 
     def _roots(self) -> str:

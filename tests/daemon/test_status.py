@@ -100,6 +100,17 @@ def test_what_was_masked_and_what_was_pruned_already_is_counted(make_rig: Callab
     assert (totals.read, totals.stored, totals.expired) == (1, 0, 1)
 
 
+@pytest.mark.parametrize(("max_open", "pending"), [(0, 0), (900, 20)])
+def test_a_file_that_cannot_be_opened_is_not_said_to_wait_for_a_newline(
+    make_rig: Callable[..., Rig], max_open: int, pending: int
+) -> None:
+    rig = make_rig(max_open=max_open)
+    rig.write("a.jsonl", native("half")[:20])
+    rig.start()
+    rig.settle()
+    assert [(file.lag, file.pending_bytes) for file in rig.status().files] == [(20, pending)]
+
+
 def test_full_dead_letters_are_a_reason(make_rig: Callable[..., Rig]) -> None:
     rig = make_rig(max_dead_letter_bytes=500)
     rig.write("a.jsonl", "{broken\n" * 10)
