@@ -155,8 +155,15 @@ class File:
             quiet_s=now - self.grown_at,
         )
 
+    def marked_entry(self) -> FileEntry:
+        """What the checkpoint keeps of it: what the store has since its last mark, power loss may take."""
+        entry = self.entry()
+        if self.stream is None or self.stream.marked is None:
+            return entry
+        return msgspec.structs.replace(entry, cursor=self.stream.marked, is_finished=False)
+
     def entry(self) -> FileEntry:
-        """What the checkpoint keeps of it."""
+        """What is known of it."""
         entry = FileEntry(
             path=printable(self.path),
             identity=self.identity,

@@ -13,7 +13,7 @@ from typing import AnyStr, TypeAlias
 
 import msgspec
 
-from logagent.daemon.checkpoint import Cursor, FileEntry
+from logagent.daemon.checkpoint import FileEntry
 from logagent.daemon.descriptors import ANOTHER_FILE, Descriptors
 from logagent.daemon.discovery import Look, Sighting
 from logagent.daemon.file import File, Seen
@@ -385,8 +385,8 @@ class Files:
     # ---- for the checkpoint --------------------------------------------------------------------------------
 
     def entries(self, now_us: int) -> tuple[FileEntry, ...]:
-        """What the checkpoint keeps: of the files there are, and of those that are gone."""
-        here = [file.entry() for file in self if file.greatest_size]
+        """What the checkpoint keeps: of the files there are, as far as the store was marked, and of those gone."""
+        here = [file.marked_entry() for file in self if file.greatest_size]
         present = {entry.fingerprint for entry in here if entry.fingerprint is not None}
         kept = worth_keeping(self.gone, present, now_us)
         if len(kept) < len(self.gone):
@@ -400,8 +400,7 @@ class Files:
             file.begin_at, file.begun_at = None, 0
             file.is_let_go = False
             if file.stream is not None:
-                file.stream.acknowledge(Cursor())
-                file.stream.fall_back()
+                file.stream.start_over()
             self._busy[id(file)] = file
 
 

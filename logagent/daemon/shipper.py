@@ -469,11 +469,12 @@ class Shipper:
         self.settle()
         self._faults("before_mark")
         self.store_seq = self._store.mark()
+        self.appending.marked()
         self._faults("after_mark")
         self.save_unmarked()
 
     def save_unmarked(self) -> None:
-        """Save what is known without the store, as in an outage: sizes seen, and what was acknowledged before."""
+        """Save what is known without the store, as in an outage: sizes seen, and what was marked before."""
         now_us = self._clock.now_us()
         checkpoint = Checkpoint(
             store_id=self.store_id,
@@ -488,7 +489,7 @@ class Shipper:
             self.checkpoint_trouble = f"the checkpoint cannot be written: {error.strerror}"
             return
         self.checkpoint_trouble = None
-        self._is_dirty = False
+        self._is_dirty = not self.appending.is_marked
 
 
 def _spans_lines(record: Record, block: Block) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from logagent.daemon.faults import POINTS
-from logagent.errors import CheckpointTooNew, StateLocked
+from logagent.errors import CheckpointTooNew, StateLocked, StoreUnavailable
 from logagent.formats.status import decode_status
 from tests.daemon.rig import Failing, Rig, expected, native, natives
 
@@ -125,6 +125,36 @@ def test_an_older_snapshot_of_the_state_doubles_nothing(rig: Rig) -> None:
     rig.settle()
     assert rig.counted() == expected("a", 10)
     assert rig.status().totals.duplicates == 5
+
+
+def test_power_loss_in_an_outage_takes_nothing_that_the_checkpoint_counts_on(rig: Rig) -> None:
+    """It takes what the store committed since its last mark, and the checkpoint is saved without a mark meanwhile."""
+    rig.write("a.jsonl", natives("a", 0, 5))
+    rig.start()
+    rig.settle()
+    synced = {path.name: path.read_bytes() for path in rig.state.glob("logs.db*")}
+    rig.write("a.jsonl", natives("a", 5, 5))
+    rig.look()
+    rig.running.try_turn(flush=True)
+    rig.running.shipper.settle()
+    assert rig.counted() == expected("a", 10)
+    rig.take_store_away()
+    assert rig.store is not None
+    rig.store.mark = unavailable
+    rig.write("a.jsonl", natives("a", 10, 5))
+    rig.rest(30)
+    rig.kill()
+    for path in rig.state.glob("logs.db*"):
+        path.unlink()
+    for name, content in synced.items():
+        (rig.state / name).write_bytes(content)
+    rig.start()
+    rig.settle()
+    assert rig.counted() == expected("a", 15)
+
+
+def unavailable() -> int:
+    raise StoreUnavailable("the store is away")
 
 
 def test_a_temporary_checkpoint_left_by_power_loss_is_no_checkpoint(rig: Rig) -> None:
