@@ -67,7 +67,7 @@ class Appending:
         """`raw_line` gives a record's bytes on disk where they can still be read.
 
         `while_waiting` is called now and then while an append is waited for, with the seconds that has taken. It may
-        look and tell, and nothing else.
+        look, tell, and save what was seen, and nothing else.
         """
         self.counts = Counts()
         self.deadline: float | None = None

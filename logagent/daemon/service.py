@@ -344,6 +344,7 @@ class Daemon:
         return, into a store or a file system, starves it.
         """
         self.look(self._wakeups.wait(0))
+        self.shipper.save_seen()
         if waited_s >= SILENCE_S:
             self._tell_silence(f"the store has not answered for {waited_s:.0f} s")
         self._say_alive()

@@ -36,6 +36,8 @@ FOLD_QUIET_S: Final = 5.0
 """A record of several lines of text is over after this much quiet."""
 
 CHECKPOINT_EVERY_S: Final = 1.0
+SEEN_EVERY_S: Final = 5.0
+"""While the store is waited for, the checkpoint tells what was seen on disk since."""
 
 
 class ShipperLimits(msgspec.Struct, frozen=True):
@@ -472,6 +474,12 @@ class Shipper:
         self.appending.marked()
         self._faults("after_mark")
         self.save_unmarked()
+
+    def save_seen(self) -> None:
+        """Save what was seen while the store is waited for: the files may be gone before it answers, or we may be."""
+        if self._clock.monotonic() - self._saved_at >= SEEN_EVERY_S:
+            self._saved_at = self._clock.monotonic()
+            self.save_unmarked()
 
     def save_unmarked(self) -> None:
         """Save what is known without the store, as in an outage: sizes seen, and what was marked before."""
