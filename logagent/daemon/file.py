@@ -117,7 +117,7 @@ class File:
         """Length of its last line, as long as that has no LF."""
         if self.stream is not None:
             return self.stream.pending_bytes
-        return self.size if self._is_without_line else 0
+        return self.size if self._is_without_line and not self.compression else 0
 
     @property
     def is_looking_on(self) -> bool:
