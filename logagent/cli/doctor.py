@@ -117,14 +117,16 @@ def _daemon(settings: Settings) -> Iterator[Finding]:
 
 
 def _of_status(status: Status) -> Iterator[Finding]:
+    from logagent.formats.status import losses_told
+
     verdict: Literal["ok", "bad"] = "ok" if status.state == "ok" else "bad"
     yield Finding(verdict, f"the daemon (pid {status.pid}) is {status.state}, {status.lag_bytes} bytes behind")
     for reason in status.reasons:
         yield Finding("warn", reason)
     if status.totals.dead_letters:
         yield Finding("warn", f"{status.totals.dead_letters} dead letters since its start", "logagent rejects list")
-    if status.totals.lost_bytes:
-        yield Finding("bad", f"{status.totals.lost_bytes} bytes lost since its start", "logagent losses")
+    if lost := losses_told(status.totals):
+        yield Finding("bad", f"{lost} since its start", "logagent losses")
 
 
 def _store(settings: Settings) -> Iterator[Finding]:

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from logagent.daemon.service import Daemon, Drained
     from logagent.settings import Settings
 
+EXIT_INCOMPLETE = 1
 EXIT_STORE = 4
 
 
 @click.command(short_help="Watch directories and ship what is logged there.")
 @settings_options
-@click.option("--once", is_flag=True, help="Ship what is there now, then end: 0 done, 4 the store stayed away.")
+@click.option("--once", is_flag=True, help="Ship what is there now, then end.")
 @click.option(
     "--timeout", default=60.0, show_default=True, metavar="S", help="With --once: how long to wait for a store."
 )
@@ -39,6 +40,9 @@ def run(
     """Watch directories and ship what is logged there, until SIGTERM.
 
     Offsets are kept in the state directory; while the store is away nothing is lost, the log files wait on disk.
+
+    Exit: 0 stopped, or with --once done; 2 wrong settings, or another daemon has the state directory. With --once
+    also: 1 something could not be read, or it was stopped before the end; 4 the store stayed away.
     """
 
     def load() -> Settings:
@@ -85,7 +89,9 @@ def _once(daemon: Daemon, timeout_s: float) -> int:
     with Progress("shipping") as progress:
         drained = daemon.drain(timeout_s, progress)
     _tell(daemon, drained)
-    return EXIT_STORE if drained.outcome == "store_down" else 0
+    if drained.outcome == "store_down":
+        return EXIT_STORE
+    return EXIT_INCOMPLETE if drained.unread or drained.outcome == "stopped" else 0
 
 
 def _tell(daemon: Daemon, drained: Drained) -> None:
@@ -95,8 +101,12 @@ def _tell(daemon: Daemon, drained: Drained) -> None:
     )
     for path, count in drained.pending:
         click.echo(f"pending: {path} ends in {count} bytes without a newline", err=True)
+    for path, reason in drained.unread:
+        click.echo(f"logagent: not read: {path}: {reason}", err=True)
     if drained.outcome == "store_down":
         click.echo("logagent: the store stayed away; nothing is lost, run again when it is back", err=True)
+    if drained.outcome == "stopped":
+        click.echo("logagent: stopped before all was shipped; run again", err=True)
 
 
 def _leave(daemon: Daemon, code: int) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 EXIT_NO_STATUS = 4
 STATUS_FILE = "status.json"
 SHOWN_FILES = 20
+SHOWN_COPIES = 5
 
 
 @click.command(short_help="How the daemon is: lag, store, dead letters, losses.")
@@ -28,7 +29,8 @@ SHOWN_FILES = 20
 def status(*, state_dir: str | None, config: str | None, as_json: bool, is_watching: bool) -> None:
     """How the daemon is: what it reads, how far behind it is, the store, dead letters, losses.
 
-    Exit: 0 all is well or recovering by itself, 1 degraded, outage or stopped, 4 no daemon has written a status here.
+    Exit: 0 all is well, 1 degraded, outage, stopped, gone or not heard of for 30 s, 4 no daemon has written a status
+    here.
     """
     settings = settings_of(watch=(), store=None, state_dir=state_dir, config=config)
     path = os.path.join(settings.state_dir, STATUS_FILE)
@@ -37,7 +39,7 @@ def status(*, state_dir: str | None, config: str | None, as_json: bool, is_watch
         return
     document, raw = _read(path)
     click.echo(raw.rstrip() if as_json else "\n".join([_text(document), *_room(settings, document)]))
-    sys.exit(0 if document.state == "ok" else 1)
+    sys.exit(0 if document.state == "ok" and _is_there(document) and not _is_stale(document) else 1)
 
 
 def _read(path: str) -> tuple[Status, str]:
@@ -71,16 +73,20 @@ def _watch(path: str) -> None:
 
 
 def _text(status: Status) -> str:
+    from logagent.formats.status import losses_told
     from logagent.formats.visible import visible
 
     lines = [_headline(status)]
     lines += [f"  ! {reason}" for reason in status.reasons]
     lines += [f"  ! alert: {alert}" for alert in status.alerts]
     totals, store = status.totals, status.store
+    seldom = ((totals.expired, "expired"), (totals.redacted, "redactions"))
+    more = [f"{count} {what}, " for count, what in seldom if count]
+    lost = losses_told(totals) or "nothing lost"
     lines += [
         f"store    {store.url}  {store.state} since {store.since}",
-        f"lines    {totals.read} read, {totals.stored} stored, {totals.duplicates} already there, "
-        f"{totals.skipped} skipped by rule, {totals.dead_letters} dead letters, {totals.lost_bytes} bytes lost",
+        f"lines    {totals.read} read, {totals.stored} stored, {totals.duplicates} already there, {''.join(more)}"
+        f"{totals.skipped} skipped by rule, {totals.dead_letters} dead letters, {lost}",
         f"behind   {status.lag_bytes} bytes in {status.files_total} files; {status.rate_lines_s:.0f} lines/s",
     ]
     if totals.by_rule:
@@ -94,7 +100,15 @@ def _text(status: Status) -> str:
         lines.append(f"  {file.path}  {file.offset} of {file.size}, {file.lag} behind{pending}  [{file.state}]{note}")
     if len(status.files) > SHOWN_FILES:
         lines.append(f"  and {len(status.files) - SHOWN_FILES} more: logagent status --json")
+    lines += [f"  {same.path}  is one stream with {_some(same.aliases)}" for same in status.copies[:SHOWN_COPIES]]
+    if status.copies_total > SHOWN_COPIES:
+        lines.append(f"  and {status.copies_total - SHOWN_COPIES} more that have copies: logagent status --json")
     return "\n".join(map(visible, lines))
+
+
+def _some(paths: tuple[str, ...]) -> str:
+    more = len(paths) - SHOWN_COPIES
+    return ", ".join(paths[:SHOWN_COPIES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _room(settings: Settings, status: Status) -> list[str]:
@@ -122,21 +136,28 @@ def _forecast(status: Status) -> str:
     forecast = status.forecast
     if forecast.seconds is None:
         return forecast.basis or "nothing threatens"
-    return f"the disk lasts {forecast.seconds:.0f} s more: {forecast.basis}"
+    return f"bytes may be lost in {forecast.seconds:.0f} s: {forecast.basis}"
 
 
 def _headline(status: Status) -> str:
-    from logagent.daemon.processes import answers
-    from logagent.formats.status import STALE_AFTER_S
-
-    age_s = _age_s(status.updated_at)
-    is_alive = answers(status.pid)
-    state = status.state if is_alive or status.state == "stopped" else f"gone (was {status.state})"
-    stale = f", {age_s:.0f} s old" if age_s > STALE_AFTER_S else ""
+    state = status.state if _is_there(status) or status.state == "stopped" else f"gone (was {status.state})"
+    stale = f", {_age_s(status):.0f} s old" if _is_stale(status) else ""
     return f"{state}  pid {status.pid}, up since {status.started_at}, as of {status.updated_at}{stale}"
 
 
-def _age_s(updated_at: str) -> float:
+def _is_there(status: Status) -> bool:
+    from logagent.daemon.processes import answers
+
+    return answers(status.pid)
+
+
+def _is_stale(status: Status) -> bool:
+    from logagent.formats.status import STALE_AFTER_S
+
+    return _age_s(status) > STALE_AFTER_S
+
+
+def _age_s(status: Status) -> float:
     from datetime import UTC, datetime
 
-    return (datetime.now(UTC) - datetime.fromisoformat(updated_at)).total_seconds()
+    return (datetime.now(UTC) - datetime.fromisoformat(status.updated_at)).total_seconds()

@@ -23,6 +23,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     lines: int = 0
     dead_letters: int = 0
     lost_bytes: int = 0
+    unknown_ends: int = 0
     outage_s: float = 0.0
     lag_bytes: int = 0
     memory_bytes: int = 0
@@ -64,8 +65,9 @@ def _lag(_before: Sample, now: Sample, limits: AlertLimits) -> str | None:
 
 
 def _losses(before: Sample, now: Sample, _limits: AlertLimits) -> str | None:
-    lost = now.lost_bytes - before.lost_bytes
-    return f"{lost} bytes were lost; see `logagent losses`" if lost > 0 else None
+    lost, unknown = now.lost_bytes - before.lost_bytes, now.unknown_ends - before.unknown_ends
+    more = f", and {unknown} times nobody knows how many" if unknown else ""
+    return f"{lost} bytes were lost{more}; see `logagent losses`" if lost + unknown > 0 else None
 
 
 def _dead_letters(before: Sample, now: Sample, _limits: AlertLimits) -> str | None:

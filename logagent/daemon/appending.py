@@ -13,6 +13,7 @@ import msgspec
 from logagent.daemon.batch import OpenBatch
 from logagent.daemon.dead_letter import DeadLetters
 from logagent.daemon.faults import Faults
+from logagent.daemon.stream import Stream
 from logagent.daemon.surroundings import Clock
 from logagent.errors import RecordRejected, StateUnavailable, StoreUnavailable
 from logagent.formats.key import hash_prefix, line_hash
@@ -66,7 +67,7 @@ class Appending:
         """`raw_line` gives a record's bytes on disk where they can still be read.
 
         `while_waiting` is called now and then while an append is waited for, with the seconds that has taken. It may
-        look and tell, and nothing else.
+        look, tell, and save what was seen, and nothing else.
         """
         self.counts = Counts()
         self.deadline: float | None = None
@@ -80,6 +81,7 @@ class Appending:
         self._under_way: tuple[OpenBatch, Future[Receipt]] | None = None
         self._last: Future[Receipt] | None = None
         self._right_of_way = RightOfWay()
+        self._unmarked: set[Stream] = set()
 
     @property
     def is_stuck(self) -> bool:
@@ -123,9 +125,21 @@ class Appending:
         self._acknowledge(batch, receipt)
         return True
 
+    @property
+    def is_marked(self) -> bool:
+        """True if nothing was acknowledged since the store's last mark."""
+        return not self._unmarked
+
+    def marked(self) -> None:
+        """The store was marked: what was acknowledged is there to stay."""
+        for stream in self._unmarked:
+            stream.marked = None
+        self._unmarked.clear()
+
     def _acknowledge(self, batch: OpenBatch, receipt: Receipt) -> None:
         for stream, cursor in batch.cursors.items():
             stream.acknowledge(cursor)
+            self._unmarked.add(stream)
         self.counts.read += batch.lines
         self.counts.stored += receipt.stored
         self.counts.duplicates += receipt.duplicates or 0

@@ -135,6 +135,8 @@ class Audit:
             survey.files.close(file)
             done += file.size
             progress(done, total)
+        for file in survey.files:  # those that are not looked at again
+            survey.files.close(file)
         return reports
 
     def _look_at_one(self, survey: _Survey, file: File, *, is_deep: bool) -> FileReport:
@@ -149,7 +151,9 @@ class Audit:
         try:
             stream = survey.files.recognition.identify(file, is_over=False)
             if stream is None:
-                report.waiting_bytes = report.pending_bytes = file.size
+                report.waiting_bytes = file.size
+                report.pending_bytes = 0 if file.compression else file.size
+                report.trouble = tail.trouble
             else:
                 self._read(survey, file, stream, tail, report, is_deep=is_deep)
         except OSError as error:
@@ -171,7 +175,8 @@ class Audit:
         report.has_changed = lines.has_changed
         report.trouble = tail.trouble
         report.pending_bytes = lines.pending_bytes if lines.end >= acknowledged.offset else 0
-        report.waiting_bytes = _waiting(file, tail, acknowledged.offset, lines.end if is_deep else None)
+        read_to = lines.end + lines.pending_bytes if is_deep else None
+        report.waiting_bytes = _waiting(file, tail, acknowledged.offset, read_to)
 
     def _ends(self, lines: LineReader, acknowledged: Cursor, report: FileReport) -> Iterator[Piece]:
         """What is looked at without --deep: the file's first lines and the last acknowledged ones."""

@@ -14,6 +14,7 @@ from logagent.daemon.identity import Identity
 from logagent.daemon.marker import NO_MARKER, Marker
 from logagent.errors import CheckpointCorrupt, CheckpointTooNew
 from logagent.formats.lines import ParserState
+from logagent.formats.times import DAY_US
 
 CHECKPOINT_VERSION: Final = 1
 NOTHING_STORED: Final = -1
@@ -79,12 +80,20 @@ class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything the daemon remembers; `store_seq` was marked in the store before this was written."""
+    """Everything the daemon remembers; `store_seq` was marked in the store before this was written.
+
+    `saved_us`: by the wall clock; `believed_us`: the latest time that pruning believed it.
+    """
 
     store_id: str = ""
     store_seq: int = 0
     saved_us: int = 0
+    believed_us: int | None = None
     files: tuple[FileEntry, ...] = ()
+
+    def believed_at(self, now_us: int) -> int | None:
+        """The latest time that may be believed at a start: what was doubted when this was saved has stood for a day."""
+        return self.saved_us if self.believed_us is not None and now_us >= self.saved_us + DAY_US else self.believed_us
 
 
 class _Envelope(msgspec.Struct):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from typing import Final
 
@@ -13,6 +14,8 @@ from logagent.errors import CheckpointCorrupt
 CHECKPOINT: Final = "checkpoint.json"
 PREVIOUS: Final = "checkpoint.previous.json"
 _TEMPORARY: Final = "checkpoint.json.new"
+_NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+"""What a file system without hard links answers (FAT, some network and FUSE ones)."""
 
 
 class CheckpointFile:
@@ -74,9 +77,13 @@ class CheckpointFile:
             os.unlink(link)
         try:
             os.link(self._path(CHECKPOINT), link)
+            self._faults("after_checkpoint_link")
         except FileNotFoundError:
             return  # the first checkpoint ever
-        self._faults("after_checkpoint_link")
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            link = self._path(CHECKPOINT)  # for an instant only the previous generation has a name
         os.rename(link, self._path(PREVIOUS))
 
     def _sync_directory(self) -> None:

@@ -22,7 +22,10 @@ _ENCODE: Final = msgspec.json.Encoder().encode
 
 
 class DeadLetters:
-    """Appends rejects to `dead_letter.jsonl`; beyond `max_bytes` hands them to `overflow` instead."""
+    """Appends rejects to `dead_letter.jsonl`; beyond `max_bytes` hands them to `overflow` instead.
+
+    `trouble`: said while they are full, else None.
+    """
 
     def __init__(
         self,
@@ -36,6 +39,7 @@ class DeadLetters:
         self._faults = faults
         self._overflow = overflow
         self._max_bytes = max_bytes
+        self.trouble: str | None = None
         self._keys = dict.fromkeys(key for line in journal.last_lines() if (key := _key_of(line)))
 
     def write(self, rejects: Sequence[Reject], now_us: int) -> int:
@@ -50,8 +54,10 @@ class DeadLetters:
         self._faults("before_dead_letter")
         lines = b"".join(_ENCODE(dead_letter(reject, now_us)) + b"\n" for reject in new.values())
         if self._journal.size + len(lines) > self._max_bytes:
+            self.trouble = f"dead letters are full ({self._max_bytes} bytes): of further ones only the ledger tells"
             self._overflow(list(new.values()), now_us)
         else:
+            self.trouble = None
             self._journal.append(lines, before_sync=lambda: self._faults("after_dead_letter_write"))
             self._faults("after_dead_letter_fsync")
         self._keys.update(dict.fromkeys(new))

@@ -11,7 +11,7 @@ from logagent.daemon.identity import Identity
 from logagent.daemon.patterns import compression_of
 from logagent.daemon.stream import Stream
 from logagent.daemon.tail import Tail
-from logagent.daemon.tracker import LettingGo, is_quiet_enough, may_let_go, printable
+from logagent.daemon.tracker import LettingGo, is_quiet_enough, may_let_go, printable, rotation_of
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -83,9 +83,24 @@ class File:
     @property
     def is_idle(self) -> bool:
         """Nothing is lost if its descriptor is freed until it grows: it has a name, and waits for nothing of ours."""
-        if self.is_unlinked or self.is_missing:
-            return False
-        return self.is_settled or (self.stream is None and self.scan is not None and not self.scan.has_more)
+        return not (self.is_unlinked or self.is_missing) and (self.is_settled or self._is_without_line)
+
+    @property
+    def is_read(self) -> bool:
+        """As far as it can be read, all of it is acknowledged; a last line without its end may wait."""
+        if self.is_let_go or self.greatest_size == 0:
+            return True
+        return self.trouble is None and (self.is_settled or self._is_without_line)
+
+    @property
+    def _is_without_line(self) -> bool:
+        """It was looked into and has no whole line."""
+        return self.stream is None and self.scan is not None and not self.scan.has_more
+
+    @property
+    def rotation(self) -> tuple[str, str]:
+        """What the files that it was or will be rotated to share with it."""
+        return rotation_of(printable(self.path))
 
     @property
     def lag(self) -> int:
@@ -96,6 +111,13 @@ class File:
         if self.stream is None:
             return size
         return max(size - self.stream.acknowledged.offset, 0)
+
+    @property
+    def pending_bytes(self) -> int:
+        """Length of its last line, as long as that has no LF."""
+        if self.stream is not None:
+            return self.stream.pending_bytes
+        return self.size if self._is_without_line and not self.compression else 0
 
     @property
     def is_looking_on(self) -> bool:
@@ -133,8 +155,15 @@ class File:
             quiet_s=now - self.grown_at,
         )
 
+    def marked_entry(self) -> FileEntry:
+        """What the checkpoint keeps of it: what the store has since its last mark, power loss may take."""
+        entry = self.entry()
+        if self.stream is None or self.stream.marked is None:
+            return entry
+        return msgspec.structs.replace(entry, cursor=self.stream.marked, is_finished=False)
+
     def entry(self) -> FileEntry:
-        """What the checkpoint keeps of it."""
+        """What is known of it."""
         entry = FileEntry(
             path=printable(self.path),
             identity=self.identity,

@@ -7,12 +7,13 @@ in `tracker`; `descriptors` holds them open, `gone` remembers those without a fi
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
-from typing import TypeAlias
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import AnyStr, TypeAlias
 
 import msgspec
 
-from logagent.daemon.checkpoint import Cursor, FileEntry
+from logagent.daemon.checkpoint import FileEntry
 from logagent.daemon.descriptors import ANOTHER_FILE, Descriptors
 from logagent.daemon.discovery import Look, Sighting
 from logagent.daemon.file import File, Seen
@@ -24,6 +25,7 @@ from logagent.daemon.tracker import (
     LOSS_GRACE_S,
     is_cut,
     printable,
+    rotation_of,
     worth_keeping,
 )
 from logagent.formats.record import Record
@@ -40,6 +42,8 @@ class Files:
         gone: entries without a file: let go, deleted, rewritten, or (at first) not seen yet since the start.
         descriptors: what holds the files open.
         full_looks: how many times everything was looked at without a file being missed for want of looking.
+        unreadable: what the last full look could not look at, and why.
+        away: the directories that are now on another file system than their files were seen on, and how many those are.
     """
 
     def __init__(self, rules: FollowRules, entries: Iterable[FileEntry], *, is_first_start: bool) -> None:
@@ -49,6 +53,7 @@ class Files:
         self.descriptors = Descriptors(rules.max_open)
         self.full_looks = 0
         self.unreadable: dict[bytes, str] = {}
+        self.away: dict[str, int] = {}
         self._starts_at_end = rules.start_at_end and is_first_start
         self._by_inode: dict[tuple[int, int], File] = {}
         self._detached: list[File] = []
@@ -120,6 +125,8 @@ class Files:
     def _moved_to(self, file: File, path: bytes, look: Look, names: Names) -> None:
         """Its name, where its former one does not lead to it any more (else it is a link, an alias)."""
         file.is_missing = False
+        if file.directory_device is None and path == file.path:  # it was found by a wake-up, its directory not listed
+            file.directory_device = look.listed.get(os.path.dirname(path))
         if path != file.path and names.get(file.path) != (file.identity.device, file.identity.inode):
             file.path = path
             file.directory_device = look.listed.get(os.path.dirname(path), file.directory_device)
@@ -195,9 +202,10 @@ class Files:
 
     def _was_looked_for(self, file: File, look: Look) -> bool:
         directory = os.path.dirname(file.path)
-        if directory in look.listed:
-            return file.directory_device in (None, look.listed[directory])
-        return look.is_full and not _is_under(printable(directory), map(printable, look.unreadable))
+        is_listed = directory in look.listed
+        if not is_listed and (not look.is_full or _is_under(printable(directory), map(printable, look.unreadable))):
+            return False
+        return not _is_away(file.directory_device, directory, look.listed)
 
     def _miss(self, file: File, now_us: int) -> None:
         """Its name is gone: deleted, or renamed to where we do not look."""
@@ -215,20 +223,28 @@ class Files:
 
     def _mark_gone(self, look: Look, now_us: int) -> None:
         """After a full look, an entry of the checkpoint that no file was found for is gone."""
+        self.away = dict(Counter(self._away(look)))
         if all(entry.gone_us is not None for entry in self.gone):
             return
         listed = {printable(path): device for path, device in look.listed.items()}
         unreadable = [printable(path) for path in look.unreadable]
 
-        def is_gone(entry: FileEntry) -> bool:
-            directory = os.path.dirname(entry.path)
-            if directory in listed:
-                return entry.directory_device in (None, listed[directory])
-            return not _is_under(directory, unreadable)
-
         for entry in self.gone:
-            if entry.gone_us is None and is_gone(entry) and not self._may_turn_out_as(entry):
+            directory = os.path.dirname(entry.path)
+            if entry.gone_us is not None or (directory not in listed and _is_under(directory, unreadable)):
+                continue
+            if _is_away(entry.directory_device, directory, listed):
+                self.away[directory] = self.away.get(directory, 0) + 1
+            elif not self._may_turn_out_as(entry):
                 self.gone.replace(entry, msgspec.structs.replace(entry, gone_us=now_us))
+
+    def _away(self, look: Look) -> Iterator[str]:
+        """The directories of the files that are followed and are on a file system that is not there now."""
+        for file in self._by_inode.values():
+            directory = os.path.dirname(file.path)
+            device = file.directory_device
+            if look.listed.get(directory) != device and _is_away(device, directory, look.listed):
+                yield printable(directory)
 
     def _may_turn_out_as(self, entry: FileEntry) -> bool:
         """True while a file that could not be looked into yet may be the one of that entry."""
@@ -349,10 +365,10 @@ class Files:
         self.gone.replace(entry, msgspec.structs.replace(entry, size=entry.cursor.offset, is_finished=True))
 
     def is_read_to_end(self, fingerprint: int) -> bool:
-        """True if every file there is with that content is read and acknowledged to its end."""
-        return all(
-            file.is_settled for file in self if file.stream is not None and file.stream.fingerprint == fingerprint
-        )
+        """True if every file there is with that content, and every rotation of it, is acknowledged to its end."""
+        names = {file.rotation for file in self if file.stream and file.stream.fingerprint == fingerprint}
+        names |= {rotation_of(entry.path) for entry in self.gone if entry.fingerprint == fingerprint}
+        return all(file.is_read for file in self if file.rotation in names)
 
     def raw_line(self, record: Record) -> bytes | None:
         """The record's bytes on disk, if its file is still followed and can be read, and they fit into memory."""
@@ -369,8 +385,8 @@ class Files:
     # ---- for the checkpoint --------------------------------------------------------------------------------
 
     def entries(self, now_us: int) -> tuple[FileEntry, ...]:
-        """What the checkpoint keeps: of the files there are, and of those that are gone."""
-        here = [file.entry() for file in self if file.greatest_size]
+        """What the checkpoint keeps: of the files there are, as far as the store was marked, and of those gone."""
+        here = [file.marked_entry() for file in self if file.greatest_size]
         present = {entry.fingerprint for entry in here if entry.fingerprint is not None}
         kept = worth_keeping(self.gone, present, now_us)
         if len(kept) < len(self.gone):
@@ -384,8 +400,7 @@ class Files:
             file.begin_at, file.begun_at = None, 0
             file.is_let_go = False
             if file.stream is not None:
-                file.stream.acknowledge(Cursor())
-                file.stream.fall_back()
+                file.stream.start_over()
             self._busy[id(file)] = file
 
 
@@ -400,3 +415,13 @@ def _is_due(file: File, now: float, idle_after_s: float) -> bool:
 
 def _is_under(directory: str, parents: Iterable[str]) -> bool:
     return any(directory == parent or directory.startswith(parent.rstrip("/") + "/") for parent in parents)
+
+
+def _is_away(device: int | None, directory: AnyStr, listed: Mapping[AnyStr, int]) -> bool:
+    """True if the directory that was on that device, or the nearest above it that there is, is on another one now.
+
+    Its mount is away: what was in it could not be looked for.
+    """
+    while directory not in listed and directory != os.path.dirname(directory):
+        directory = os.path.dirname(directory)
+    return device is not None and listed.get(directory, device) != device

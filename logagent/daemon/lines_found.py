@@ -163,8 +163,9 @@ class LineReader:
                 stream.jump(piece, parsed.state)
                 return piece_of(context, piece.offset, b"", parsed)
             case Hole():
+                skipped = Counter() if stream.is_in_hole(piece.offset) else Counter(nul=1)
                 stream.jump(piece, state)
-                return Piece(context, piece.offset, b"", [], Counter(nul=1))
+                return Piece(context, piece.offset, b"", [], skipped)
 
     def _unterminated(self, piece: Block | LongLine) -> Piece:
         context, state = self._stream.context, self._stream.read.parser

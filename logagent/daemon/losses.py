@@ -19,12 +19,12 @@ _ENCODE: Final = msgspec.json.Encoder().encode
 
 
 class LossLedger:
-    """Appends to `losses.jsonl`; `lost_bytes` counts what this process wrote there."""
+    """Appends to `losses.jsonl`; `lost_bytes` and `unknown_ends` count what this process wrote there."""
 
     def __init__(self, journal: Journal, faults: Faults) -> None:
         self._journal = journal
         self._faults = faults
-        self.lost_bytes = 0
+        self.lost_bytes = self.unknown_ends = 0
 
     def write(self, losses: Sequence[Loss], now_us: int) -> None:
         """Write and sync.
@@ -36,7 +36,9 @@ class LossLedger:
         rows = b"".join(_ENCODE(ledger_row(loss, now_us)) + b"\n" for loss in losses)
         self._journal.append(rows, before_sync=lambda: self._faults("after_ledger_write"))
         self._faults("after_ledger_fsync")
-        self.lost_bytes += sum((loss.to_offset or loss.from_offset) - loss.from_offset for loss in losses)
+        ends = [(loss.from_offset, loss.to_offset) for loss in losses]
+        self.lost_bytes += sum(end - start for start, end in ends if end is not None)
+        self.unknown_ends += sum(end is None for _start, end in ends)
 
 
 def ledger_row(loss: Loss, now_us: int) -> dict[str, Any]:

@@ -24,8 +24,11 @@ _COUNTERS: Final = {
     "read": "Lines read",
     "stored": "Records stored",
     "duplicates": "Records that were stored already",
+    "expired": "Records that were pruned already",
     "dead_letters": "Lines that could not be stored",
+    "redacted": "Secrets masked",
     "lost_bytes": "Bytes that were seen and could not be had",
+    "unknown_ends": "Losses of which nobody knows how many bytes they were",
     "skipped": "Lines left out by a declared rule",
 }
 

@@ -80,6 +80,7 @@ class Monitoring:
             lines=status.totals.read,
             dead_letters=status.totals.dead_letters,
             lost_bytes=status.totals.lost_bytes,
+            unknown_ends=status.totals.unknown_ends,
             outage_s=outage_s,
             lag_bytes=status.lag_bytes,
             memory_bytes=self._process.memory_info().rss,

@@ -5,7 +5,7 @@ What is to be decided is decided in `tracker`. Reads files no further than their
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -40,6 +40,7 @@ class Recognition:
         self.cut = {entry.fingerprint for entry in self.gone if entry.cut_at is not None and entry.stored_end is None}
         self.has_begun_anew = False
         self._with_first_line: dict[int, dict[int, File]] = {}
+        self._shared: dict[int, None] = {}
 
     # ---- what a file is ------------------------------------------------------------------------------------
 
@@ -139,7 +140,10 @@ class Recognition:
             script_name=script_name_of(shown),
         )
         file.stream = Stream(context, first, cursor)
-        self._with_first_line.setdefault(first.content_hash, {})[id(file)] = file
+        alike = self._with_first_line.setdefault(first.content_hash, {})
+        alike[id(file)] = file
+        if len(alike) > 1:
+            self._shared[first.content_hash] = None
         return file.stream
 
     # ---- what a file is not any more -----------------------------------------------------------------------
@@ -184,8 +188,11 @@ class Recognition:
         """What it was does not stand in it any more."""
         if file.stream is not None:
             content_hash = file.stream.first_line.content_hash
-            del self._with_first_line[content_hash][id(file)]
-            if not self._with_first_line[content_hash]:
+            alike = self._with_first_line[content_hash]
+            del alike[id(file)]
+            if len(alike) < 2:
+                self._shared.pop(content_hash, None)
+            if not alike:
                 del self._with_first_line[content_hash]
         file.stream = None
         file.scan = None
@@ -215,6 +222,15 @@ class Recognition:
     def copies_of(self, entry: FileEntry) -> list[File]:
         """The files there are now with the same content."""
         return [] if entry.fingerprint is None else self._with_fingerprint(entry.fingerprint, entry.content_hash)
+
+    def one_stream(self) -> Iterator[list[File]]:
+        """The files there are now that are one record stream, the one known first before the others."""
+        for content_hash in self._shared:
+            alike: dict[int, list[File]] = {}
+            for file in self._beginning_with(content_hash):
+                if file.stream is not None:
+                    alike.setdefault(file.stream.fingerprint, []).append(file)
+            yield from (files for files in alike.values() if len(files) > 1)
 
     def has_copies(self, stream: Stream) -> bool:
         """True if other files are followed that begin with the same line and are one stream with this one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import errno
 import heapq
 import os
 import shutil
@@ -10,16 +10,19 @@ from typing import Final
 
 import msgspec
 
+from logagent.daemon.dead_letter import DeadLetters
 from logagent.daemon.discovery import Discovery
 from logagent.daemon.file import File
 from logagent.daemon.files import Files
-from logagent.daemon.forecast import forecast_of
+from logagent.daemon.forecast import Forecaster, Room
+from logagent.daemon.losses import LossLedger
 from logagent.daemon.shipper import Shipper
 from logagent.daemon.surroundings import Clock
 from logagent.daemon.tracker import printable
 from logagent.daemon.wakeups import Wakeups
 from logagent.formats.status import (
     MAX_LISTED_FILES,
+    Copies,
     FileStatus,
     Status,
     StoreStatus,
@@ -30,6 +33,8 @@ from logagent.formats.times import utc_text
 
 STATUS: Final = "status.json"
 _TEMPORARY: Final = "status.json.new"
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 STATUS_EVERY_S: Final = 1.0
 STATUS_AT_LEAST_EVERY_S: Final = 10.0
 SHOWN_TROUBLES: Final = 20
@@ -43,7 +48,7 @@ def file_status(file: File) -> FileStatus:
         size=file.size,
         offset=stream.acknowledged.offset if stream else 0,
         lag=file.lag,
-        pending_bytes=stream.pending_bytes if stream else file.size,
+        pending_bytes=file.pending_bytes,
         state=_state(file),
         reason=file.trouble,
     )
@@ -78,13 +83,22 @@ def by_lag(behind: list[File]) -> tuple[FileStatus, ...]:
     return tuple(map(file_status, heapq.nlargest(MAX_LISTED_FILES, behind, key=lambda file: file.lag)))
 
 
+def _copies(files: list[File]) -> Copies:
+    path, *aliases = (printable(file.path) for file in files)
+    return Copies(path=path, aliases=tuple(aliases[:MAX_LISTED_FILES]))
+
+
 class Outage(msgspec.Struct):
-    """The store is away: since when (monotonic seconds, and as text), why, and when that was last said."""
+    """Nothing can be shipped: since when (monotonic seconds, and as text), why, and when that was last said.
+
+    `is_stores`: the store is away, else what has to be written before it is asked cannot be.
+    """
 
     since: float
     began: str
     error: str
     said_at: float
+    is_stores: bool = True
 
 
 class Reporter:
@@ -92,7 +106,6 @@ class Reporter:
 
     Attributes:
         status: the last one that was written, or None.
-        lost_bytes: of the loss ledger, as of this process.
         damages: what was wrong with the checkpoint at the start.
         alerts: those raised now, a sentence each.
         last_error, store_since: the store's last error, also when it is back; since when it answers.
@@ -105,34 +118,41 @@ class Reporter:
         discovery: Discovery,
         files: Files,
         shipper: Shipper,
+        ledger: LossLedger,
+        dead_letters: DeadLetters,
         wakeups: Wakeups,
         clock: Clock,
+        *,
+        max_deleted_bytes: int,
     ) -> None:
         self.status: Status | None = None
-        self.lost_bytes = 0
         self.damages: list[str] = []
         self.alerts: tuple[str, ...] = ()
         self.last_error: str | None = None
+        self.max_deleted_bytes = max_deleted_bytes
+        self._status_trouble: str | None = None
         self._store_url = store_url
         self._directory = directory
         self.discovery = discovery
         self._files = files
         self._shipper = shipper
+        self._ledger = ledger
+        self._dead_letters = dead_letters
         self._wakeups = wakeups
         self._clock = clock
         self._started_at = self.store_since = utc_text(clock.now_us())
         self._written_at = float("-inf")
-        self._rate = self._growth = 0.0
-        self._measured_at, self._measured_read, self._measured_lag = clock.monotonic(), 0, 0
+        self._forecaster = Forecaster()
+        self._rate = 0.0
+        self._measured_at, self._measured_read = clock.monotonic(), 0
 
     def report(self, outage: Outage | None, *, is_last: bool = False) -> None:
         """Write the status if it is time to; the last one says that the daemon has stopped."""
         now = self._clock.monotonic()
         if now - self._written_at < STATUS_EVERY_S and not is_last:
             return
-        behind = files_behind(self._files)
-        self._measure(now, sum(file.lag for file in behind))
-        status = self._status(outage, behind)
+        self._measure(now)
+        status = self._status(outage, files_behind(self._files))
         if is_last:
             status = msgspec.structs.replace(status, state="stopped", rate_lines_s=0.0)
         is_news = self.status is None or without_times(status) != without_times(self.status)
@@ -140,8 +160,11 @@ class Reporter:
             return
         self._written_at = now
         self.status = status
-        with contextlib.suppress(OSError):  # the checkpoint's trouble says it loudly; there is nowhere to write it
+        try:
             write_status(self._directory, status)
+            self._status_trouble = None
+        except OSError as error:
+            self._status_trouble = f"status.json cannot be written: {error.strerror}"
 
     def current(self, outage: Outage | None) -> Status:
         """How the daemon is now."""
@@ -150,13 +173,14 @@ class Reporter:
     def _status(self, outage: Outage | None, behind: list[File]) -> Status:
         lag = sum(file.lag for file in behind)
         troubles = self._troubles(behind)
+        copies = list(self._files.recognition.one_stream())
         reasons = [outage.error] if outage else []
         return Status(
             pid=os.getpid(),
             started_at=self._started_at,
             updated_at=utc_text(self._clock.now_us()),
             state="outage" if outage else "degraded" if troubles else "ok",
-            reasons=(*reasons, *troubles, *self.damages, *self._shipper.rereads),
+            reasons=(*reasons, *troubles, *self._away(), *self.damages, *self._shipper.rereads),
             alerts=self.alerts,
             store=self._store(outage),
             watched=tuple(map(printable, self.discovery.roots)),
@@ -165,22 +189,20 @@ class Reporter:
             lag_bytes=lag,
             files_total=len(self._files),
             files=by_lag(behind),
-            forecast=forecast_of(
-                lag_bytes=lag,
-                growth_bytes_s=self._growth,
-                free_bytes=self._free_bytes(),
-                is_reading=outage is None,
+            copies_total=len(copies),
+            copies=tuple(map(_copies, copies[:MAX_LISTED_FILES])),
+            forecast=self._forecaster.forecast(
+                self._rooms(behind, lag), self._clock.monotonic(), is_reading=outage is None
             ),
         )
 
-    def _measure(self, now: float, lag: int) -> None:
+    def _measure(self, now: float) -> None:
         elapsed = now - self._measured_at
         if elapsed < STATUS_EVERY_S:
             return
         read = self._shipper.counts.read
         self._rate = (read - self._measured_read) / elapsed
-        self._growth = (lag - self._measured_lag) / elapsed
-        self._measured_at, self._measured_read, self._measured_lag = now, read, lag
+        self._measured_at, self._measured_read = now, read
 
     def _totals(self) -> Totals:
         counts = self._shipper.counts
@@ -188,18 +210,22 @@ class Reporter:
             read=counts.read,
             stored=counts.stored,
             duplicates=counts.duplicates,
+            expired=counts.expired,
             dead_letters=counts.dead_letters,
-            lost_bytes=self.lost_bytes,
+            redacted=counts.redacted,
+            lost_bytes=self._ledger.lost_bytes,
+            unknown_ends=self._ledger.unknown_ends,
             skipped=sum(counts.skipped.values()),
             by_rule=dict(counts.skipped),
         )
 
     def _store(self, outage: Outage | None) -> StoreStatus:
+        is_away = outage is not None and outage.is_stores
         return StoreStatus(
             url=self._store_url,
             id=self._shipper.store_id or None,
-            state="outage" if outage else "ok",
-            since=outage.began if outage else self.store_since,
+            state="outage" if is_away else "ok",
+            since=outage.began if outage and is_away else self.store_since,
             last_error=self.last_error,
         )
 
@@ -209,26 +235,60 @@ class Reporter:
         troubles += [f"{printable(file.path)}: {file.trouble}" for file in in_trouble[:SHOWN_TROUBLES]]
         if len(in_trouble) > SHOWN_TROUBLES:
             troubles.append(f"and {len(in_trouble) - SHOWN_TROUBLES} more files that cannot be read")
-        return troubles + [trouble for trouble in (self._shipper.checkpoint_trouble, self._wakeups.trouble) if trouble]
+        return [*troubles, *self.state_troubles, *([self._wakeups.trouble] if self._wakeups.trouble else [])]
 
-    def _free_bytes(self) -> int | None:
-        try:
-            return shutil.disk_usage(self.discovery.roots[0]).free
-        except (OSError, IndexError):
-            return None
+    def _away(self) -> list[str]:
+        away = self._files.away.items()
+        return [f"{path}: its {count} known files are on a file system that is not there now" for path, count in away]
+
+    @property
+    def state_troubles(self) -> list[str]:
+        """What is wrong with the state directory; worth saying in the log, as the status may not get there."""
+        troubles = (self._shipper.checkpoint_trouble, self._dead_letters.trouble, self._status_trouble)
+        return [trouble for trouble in troubles if trouble]
+
+    def _rooms(self, behind: list[File], lag: int) -> list[Room]:
+        """Where unread bytes wait: on the disks with the logs, and in deleted files that are held open."""
+        deleted = sum(file.lag for file in behind if file.is_unlinked)
+        rooms = [Room(deleted, max(self.max_deleted_bytes - deleted, 0), "of max_deleted_bytes are left")]
+        free = [free for root in self.discovery.roots if (free := _free_bytes(root)) is not None]
+        return [*rooms, Room(lag, min(free), "of disk are free")] if free else rooms
+
+
+def _free_bytes(root: bytes) -> int | None:
+    try:
+        return shutil.disk_usage(root).free
+    except OSError:
+        return None
 
 
 def write_status(directory: str, status: Status) -> None:
-    """Replace `status.json`, readable by the group; readers see the old one or the new, never a part.
+    """Replace `status.json`, readable by the group; readers see the old one or the new, never a part of it.
+
+    (On a full disk it is written in place, and a reader may meet a part.)
 
     Raises:
         OSError: it could not be written.
     """
-    temporary = os.path.join(directory, _TEMPORARY)
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o640)
-    with os.fdopen(fd, "wb") as file:
-        file.write(encode_status(status))
-    os.rename(temporary, os.path.join(directory, STATUS))  # not synced: it is only news
+    temporary, path = os.path.join(directory, _TEMPORARY), os.path.join(directory, STATUS)
+    document = encode_status(status)
+    try:
+        with os.fdopen(os.open(temporary, _NEW, 0o640), "wb") as file:
+            file.write(document)
+        os.rename(temporary, path)  # not synced: it is only news
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        _overwrite(path, document)
+
+
+def _overwrite(path: str, document: bytes) -> None:
+    """Write into the space that the file has: on a full disk the status is what people look at."""
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.ftruncate(fd, os.pwrite(fd, document, 0))
+    finally:
+        os.close(fd)
 
 
 def sentence_of(status: Status) -> str:
@@ -240,6 +300,7 @@ def sentence_of(status: Status) -> str:
     ]
     told += [f"{totals.dead_letters} dead letters"] if totals.dead_letters else []
     told += [f"{shown_bytes(totals.lost_bytes)} lost"] if totals.lost_bytes else []
+    told += [f"{totals.unknown_ends} losses of unknown size"] if totals.unknown_ends else []
     return ", ".join(told) + "".join(f"; {reason}" for reason in status.reasons[:1])
 
 

@@ -36,7 +36,7 @@ from logagent.daemon.shipper import Shipper, ShipperLimits
 from logagent.daemon.surroundings import Clock, Log
 from logagent.daemon.tracker import Loss, printable
 from logagent.daemon.wakeups import NOTHING, Hint, Wakeups
-from logagent.errors import CheckpointTooNew, ConfigError, StateUnavailable, StoreUnavailable
+from logagent.errors import CheckpointTooNew, ConfigError, StateUnavailable, StoreError, StoreTooNew, StoreUnavailable
 from logagent.formats.record import Reject
 from logagent.formats.status import Status
 from logagent.formats.times import utc_text
@@ -76,10 +76,15 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Drained(msgspec.Struct, frozen=True):
-    """What a drain came to: done, or the store stayed away; and the files that still wait for their line's end."""
+    """What a drain came to.
+
+    `pending`: the files that still wait for their line's end, and of how many bytes. `unread`: what could not be read,
+    and why.
+    """
 
     outcome: Literal["done", "store_down", "stopped"]
     pending: list[tuple[str, int]]
+    unread: list[tuple[str, str]]
 
 
 class Daemon:
@@ -121,7 +126,6 @@ class Daemon:
         self._monitoring = monitoring
         self._make_configuration = reload
         self._is_reload_wanted = False
-        self._retention = Retention(limits.retention_days)
         checkpoint_file = CheckpointFile(state_dir, faults)
         try:
             checkpoint, checkpoint_damage = checkpoint_file.load()
@@ -129,19 +133,23 @@ class Daemon:
             self._lock.release()
             raise
         is_first_start = checkpoint is None and not checkpoint_damage
+        self._retention = Retention(
+            limits.retention_days, believed_us=checkpoint.believed_at(clock.now_us()) if checkpoint else None
+        )
         ledger = LossLedger(Journal(f"{state_dir}/{LEDGER}"), faults)
         self._ledger = ledger
         self.files = Files(rules, checkpoint.files if checkpoint else (), is_first_start=is_first_start)
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="store")
+        dead_letters = DeadLetters(
+            Journal(f"{state_dir}/{DEAD_LETTERS}"),
+            faults,
+            overflow=self._letters_to_ledger,
+            max_bytes=limits.max_dead_letter_bytes,
+        )
         self.shipper = Shipper(
             self.files,
             store,
-            DeadLetters(
-                Journal(f"{state_dir}/{DEAD_LETTERS}"),
-                faults,
-                overflow=self._letters_to_ledger,
-                max_bytes=limits.max_dead_letter_bytes,
-            ),
+            dead_letters,
             ledger,
             checkpoint_file,
             checkpoint,
@@ -155,13 +163,25 @@ class Daemon:
         self._backoff = Backoff(most_s=limits.backoff_max_s, random=random.random)
         self._is_stopping = False
         self._is_loaded = False
-        self._reporter = Reporter(state_dir, store.url, discovery, self.files, self.shipper, wakeups, clock)
+        self._reporter = Reporter(
+            state_dir,
+            store.url,
+            discovery,
+            self.files,
+            self.shipper,
+            ledger,
+            dead_letters,
+            wakeups,
+            clock,
+            max_deleted_bytes=limits.max_deleted_bytes,
+        )
         self._reporter.damages = checkpoint_damage
         now = clock.monotonic()
         self._next_sweep = self._next_full_sweep = self._next_housekeeping = now
         self._retry_at = now
         self._outage: Outage | None = None
         self._notified: Status | None = None
+        self._told: list[str] = []
 
     # ---- running -----------------------------------------------------------------------------------------------
 
@@ -199,6 +219,7 @@ class Daemon:
             self._monitoring.apply(configuration.monitoring)
         self._discovery = self._reporter.discovery = configuration.discovery
         self._limits = configuration.limits
+        self._reporter.max_deleted_bytes = configuration.limits.max_deleted_bytes
         self._retention.days = configuration.limits.retention_days
         self.shipper.limits = configuration.limits.shipper
         self.files.apply(configuration.rules)
@@ -243,7 +264,7 @@ class Daemon:
             if self._outage is not None:
                 if self._clock.monotonic() - self._outage.since > timeout_s:
                     self.finish()
-                    return Drained("store_down", self._pending())
+                    return self._drained("store_down")
                 self._wakeups.wait(max(self._retry_at - self._clock.monotonic(), 0))
             elif not waiting or (idle_rounds > 3 and all(file.trouble == NO_DESCRIPTOR for file in waiting)):
                 break
@@ -252,7 +273,7 @@ class Daemon:
         if not self._is_stopping:
             self._call_crashed()
         self.finish()
-        return Drained("stopped" if self._is_stopping else "done", self._pending())
+        return self._drained("stopped" if self._is_stopping else "done")
 
     @property
     def is_stuck(self) -> bool:
@@ -283,11 +304,14 @@ class Daemon:
             return True
         return file.is_settled
 
-    def _pending(self) -> list[tuple[str, int]]:
-        pending = [
-            (printable(file.path), file.stream.pending_bytes if file.stream else file.size) for file in self.files
-        ]
-        return [(path, count) for path, count in pending if count]
+    def _drained(self, outcome: Literal["done", "store_down", "stopped"]) -> Drained:
+        pending, unread = [], [(printable(path), reason) for path, reason in self.files.unreadable.items()]
+        for file in self.files:
+            if file.trouble is not None:
+                unread.append((printable(file.path), file.trouble))
+            elif file.pending_bytes:
+                pending.append((printable(file.path), file.pending_bytes))
+        return Drained(outcome, pending, unread)
 
     def _roots(self) -> str:
         return ", ".join(printable(root) for root in self._discovery.roots)
@@ -320,6 +344,7 @@ class Daemon:
         return, into a store or a file system, starves it.
         """
         self.look(self._wakeups.wait(0))
+        self.shipper.save_seen()
         if waited_s >= SILENCE_S:
             self._tell_silence(f"the store has not answered for {waited_s:.0f} s")
         self._say_alive()
@@ -327,6 +352,7 @@ class Daemon:
     def _tell_silence(self, text: str) -> None:
         now = self._clock.monotonic()
         outage = self._begin_outage(text, now)
+        outage.is_stores, self._reporter.last_error = True, text
         if now - outage.said_at >= OUTAGE_LOG_EVERY_S:
             outage.said_at = now
             self._log.error(text)
@@ -364,7 +390,9 @@ class Daemon:
                 self.shipper.settle()  # the outage is over when something came through, not when it was sent
             self._keep_house(now)
             self._prune(now)
-        except (StoreUnavailable, StateUnavailable) as error:
+        except StoreTooNew:
+            raise  # no waiting mends that
+        except (StoreError, StateUnavailable) as error:
             self._fail(error)
             return False
         except Exception as error:  # noqa: BLE001  the one edge: a fault nobody foresaw must neither lose nor crash-loop
@@ -389,11 +417,14 @@ class Daemon:
         self.shipper.forget()
         self._is_loaded = False
         self._retry_at = now + self._backoff.next_s()
-        self._in_outage(self._begin_outage(str(error) or type(error).__name__, now), now)
+        outage = self._begin_outage(str(error) or type(error).__name__, now)
+        outage.is_stores = not isinstance(error, StateUnavailable)
+        if outage.is_stores:
+            self._reporter.last_error = outage.error
+        self._in_outage(outage, now)
 
     def _begin_outage(self, text: str, now: float) -> Outage:
         """The outage there is from now on, if there was none; `text` is what is known of it."""
-        self._reporter.last_error = text
         if self._outage is None:
             self._outage = Outage(now, utc_text(self._clock.now_us()), text, said_at=now)
             self._log.error(f"outage: {text}; offsets stay, nothing is lost, trying again")
@@ -414,7 +445,8 @@ class Daemon:
     def _recovered(self, outage: Outage, now: float) -> None:
         self._log.warning(f"outage over after {now - outage.since:.1f} s: shipping what waited")
         self._outage = None
-        self._reporter.store_since = utc_text(self._clock.now_us())
+        if outage.is_stores:
+            self._reporter.store_since = utc_text(self._clock.now_us())
         self._backoff.reset()
 
     def _keep_house(self, now: float) -> None:
@@ -431,7 +463,11 @@ class Daemon:
         if not self._retention.is_due(now):
             return
         self.shipper.settle()
+        before = self._retention.doubt
         self._retention.step(self._store, now, self._clock.now_us())
+        self.shipper.believed_us = self._retention.believed_us
+        if self._retention.doubt and not before:
+            self._log.info(self._retention.doubt)
 
     def _hold_budget(self) -> None:
         for file in self.files.over_budget(self._limits.max_deleted_bytes):
@@ -502,14 +538,24 @@ class Daemon:
         return self._reporter.current(self._outage)
 
     def _report(self, *, is_last: bool = False) -> None:
-        self._reporter.lost_bytes = self._ledger.lost_bytes
         if self._monitoring is not None:
             self._reporter.alerts = tuple(self._monitoring.raised)
         self._reporter.report(self._outage, is_last=is_last)
+        self._tell_troubles()
         if self._monitoring is not None:
             now = self._clock.monotonic()
             outage_s = now - self._outage.since if self._outage else 0.0
             self._monitoring.observe(self._reporter.status, outage_s, now)
+
+    def _tell_troubles(self) -> None:
+        """Say in the log what is wrong with the state directory, and when that is over."""
+        before, self._told = self._told, self._reporter.state_troubles
+        for trouble in self._told:
+            if trouble not in before:
+                self._log.error(f"degraded: {trouble}")
+        for trouble in before:
+            if trouble not in self._told:
+                self._log.warning(f"over: {trouble}")
 
     def _say_alive(self) -> None:
         """Feed systemd's watchdog from the loop itself: a turn that hangs feeds nothing."""

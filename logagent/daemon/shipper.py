@@ -36,6 +36,8 @@ FOLD_QUIET_S: Final = 5.0
 """A record of several lines of text is over after this much quiet."""
 
 CHECKPOINT_EVERY_S: Final = 1.0
+SEEN_EVERY_S: Final = 5.0
+"""While the store is waited for, the checkpoint tells what was seen on disk since."""
 
 
 class ShipperLimits(msgspec.Struct, frozen=True):
@@ -61,6 +63,7 @@ class Shipper:
     Attributes:
         appending: the batch under way.
         store_seq: of the last checkpoint that was saved.
+        believed_us: what its next one says of the clock.
         limits: how much at a time; may be replaced between turns.
         rereads: why files were read again from their start, a sentence each.
         checkpoint_trouble: why the checkpoint could not be saved the last time, or None.
@@ -98,6 +101,7 @@ class Shipper:
         self.rereads: list[str] = []
         self.store_id = checkpoint.store_id if checkpoint else ""
         self.store_seq = checkpoint.store_seq if checkpoint else 0
+        self.believed_us = checkpoint.believed_us if checkpoint else None
         self._had_checkpoint = checkpoint is not None
         self._store = store
         self._ledger = ledger
@@ -467,14 +471,25 @@ class Shipper:
         self.settle()
         self._faults("before_mark")
         self.store_seq = self._store.mark()
+        self.appending.marked()
         self._faults("after_mark")
         self.save_unmarked()
 
+    def save_seen(self) -> None:
+        """Save what was seen while the store is waited for: the files may be gone before it answers, or we may be."""
+        if self._clock.monotonic() - self._saved_at >= SEEN_EVERY_S:
+            self._saved_at = self._clock.monotonic()
+            self.save_unmarked()
+
     def save_unmarked(self) -> None:
-        """Save what is known without the store, as in an outage: sizes seen, and what was acknowledged before."""
+        """Save what is known without the store, as in an outage: sizes seen, and what was marked before."""
         now_us = self._clock.now_us()
         checkpoint = Checkpoint(
-            store_id=self.store_id, store_seq=self.store_seq, saved_us=now_us, files=self.files.entries(now_us)
+            store_id=self.store_id,
+            store_seq=self.store_seq,
+            saved_us=now_us,
+            believed_us=self.believed_us,
+            files=self.files.entries(now_us),
         )
         try:
             self._checkpoint_file.save(checkpoint)
@@ -482,7 +497,7 @@ class Shipper:
             self.checkpoint_trouble = f"the checkpoint cannot be written: {error.strerror}"
             return
         self.checkpoint_trouble = None
-        self._is_dirty = False
+        self._is_dirty = not self.appending.is_marked
 
 
 def _spans_lines(record: Record, block: Block) -> bool:

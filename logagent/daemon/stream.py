@@ -87,6 +87,8 @@ class Stream:
         context: what parsing needs to know of the file, its fingerprint included; fixed.
         first_line: what it is known by; fixed.
         read, acknowledged: the two cursors.
+        marked: where the acknowledged one was at the store's last mark, if it moved since: as far as power loss leaves
+            the store, too.
         pending_bytes: length of an unfinished last line, as of the last read.
         is_at_end: the last read reached the (present) end of the file.
         is_exhausted: the last read brought nothing more; `look_again` when there may be more.
@@ -100,6 +102,7 @@ class Stream:
         self.first_line = first_line
         self.read = cursor
         self.acknowledged = cursor
+        self.marked: Cursor | None = None
         self.pending_bytes = 0
         self.is_exhausted = False
         self.is_held = False
@@ -191,7 +194,13 @@ class Stream:
 
     def acknowledge(self, cursor: Cursor) -> None:
         """The store has everything before this cursor."""
+        self.marked = self.marked or self.acknowledged
         self.acknowledged = cursor
+
+    def start_over(self) -> None:
+        """The store has nothing of it any more."""
+        self.acknowledged, self.marked = Cursor(), None
+        self.fall_back()
 
     def fall_back(self) -> None:
         """Forget what was read but not acknowledged; the store may have it all the same."""

@@ -124,7 +124,7 @@ class PackedTail:
     def trouble(self) -> str | None:
         if self._damage is not None:
             return f"damaged {self._compression} stream: {self._damage}"
-        if self._at_end and not self.is_finished:
+        if self._at_end and self._packed_at and not self.is_finished:
             return f"{self._compression} stream without its end"
         return None
 

@@ -75,8 +75,12 @@ def twins_of(first: FirstLine, path: bytes, *, is_packed: bool, entries: Iterabl
 
 def _is_rotation_of(path: bytes, original: str) -> bool:
     here = printable(path)
-    same_directory = os.path.dirname(here) == os.path.dirname(original)
-    return same_directory and here != original and script_name_of(here) == script_name_of(original)
+    return here != original and rotation_of(here) == rotation_of(original)
+
+
+def rotation_of(path: str) -> tuple[str, str]:
+    """What the generations of one rotating file share: their directory, and the script that they are named for."""
+    return os.path.dirname(path), script_name_of(path)
 
 
 class LettingGo(msgspec.Struct, frozen=True):
@@ -141,20 +145,19 @@ def _may_hold(other: FileEntry, entry: FileEntry) -> bool:
 
 
 def worth_keeping(gone: Iterable[FileEntry], present: set[int], now_us: int) -> list[FileEntry]:
-    """The entries of files let go that stay: while their content is there or their loss is to be judged, and 7 days.
+    """The entries of files let go that stay: while their content is there, and 7 days; the newest 100,000 of them.
 
-    At most the newest 100,000.
+    And all that are not over: not looked for yet, as on a mount that is away, or gone with a loss to be judged.
     """
-    kept = [
-        entry
-        for entry in gone
-        if entry.fingerprint in present
-        or entry.gone_us is None
-        or entry.unread_bytes
-        or now_us - entry.gone_us < KEEP_GONE_US
-    ]
-    kept.sort(key=lambda entry: entry.gone_us or 0)
-    return kept[-MAX_GONE:]
+    kept = []
+    over: list[tuple[int, FileEntry]] = []
+    for entry in gone:
+        if entry.gone_us is None or entry.unread_bytes:
+            kept.append(entry)
+        elif entry.fingerprint in present or now_us - entry.gone_us < KEEP_GONE_US:
+            over.append((entry.gone_us, entry))
+    over.sort(key=lambda each: each[0])
+    return kept + [entry for _gone_us, entry in over[-MAX_GONE:]]
 
 
 def printable(path: bytes) -> str:

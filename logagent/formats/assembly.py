@@ -63,6 +63,7 @@ class Assembly:
         self._records: list[Record] = []
         self._rejects: list[Reject] = []
         self._blank_lines = self._nul_bytes = self._redacted = self._folded = 0
+        self._is_in_key = False
         self._open: _Open | None = None
 
     def take_line(self, raw: bytes, at: int, flags: int = 0) -> None:
@@ -210,14 +211,19 @@ class Assembly:
             flags |= Flag.CUT if is_cut else 0
         if reading.own_us > self._now_us + DAY_US:
             flags |= Flag.TIME_SUSPECT
-        line, secrets = self._without_secrets(line)
+        line, secrets = self._without_secrets(line, reading.parser)
         return line, int(flags | (Flag.REDACTED if secrets else 0))
 
-    def _without_secrets(self, line: Line) -> tuple[Line, int]:
-        redaction = self._context.redaction
-        if redaction is None or not redaction.literals_in(searchable(line)):
+    def _without_secrets(self, line: Line, parser: str) -> tuple[Line, int]:
+        redaction, count, self._is_in_key = self._context.redaction, 0, False
+        if redaction is None:
             return line, 0
-        line, count = redaction.redact_line(line)
+        if parser == TEXT and isinstance(line, LogLine):
+            text, count, self._is_in_key = redaction.redact_key_line(line.message, is_in_key=self._state.is_in_key)
+            line = msgspec.structs.replace(line, message=text) if count else line
+        if redaction.literals_in(searchable(line)):
+            line, others = redaction.redact_line(line)
+            count += others
         self._redacted += count
         return line, count
 
@@ -251,7 +257,9 @@ class Assembly:
             version=known.version or PARSER_VERSION,
             last_us=known.last_us if last_us is None else last_us,
             last_key=last_key,
+            is_in_key=self._is_in_key,
         )
+        self._is_in_key = False
 
 
 def _with_text(line: LogLine, text: str) -> LogLine:

@@ -48,6 +48,7 @@ class ParserState(msgspec.Struct, frozen=True):
         last_us: time of the last record whose time was not merely observed; lines without one inherit it.
         last_key: key of the record that a line of text would go on from; None where it would stand by itself.
         said: what the last line said, where the next may be folded for saying it again; else None.
+        is_in_key: the last line of text stands within a private key, whose next lines may stand by themselves.
     """
 
     parser: str = ""
@@ -55,6 +56,7 @@ class ParserState(msgspec.Struct, frozen=True):
     last_us: int | None = None
     last_key: str | None = None
     said: Said | None = None
+    is_in_key: bool = False
 
 
 class Parsed(msgspec.Struct):

@@ -97,9 +97,15 @@ _SECRET_WORDS: Final = (
     r"|private[_-]?key|authorization)"
 )
 
+PRIVATE_KEY: Final = "private_key"
+_KEY_BEGIN: Final = "-----BEGIN PRIVATE KEY-----\n"
+_KEY_LINE: Final = re.compile(
+    r"[ \t]*+(?:(?:Proc-Type|DEK-Info):[^\n]*+|-----END[^\n]*+|[A-Za-z0-9+/=]{0,128}+)[ \t]*+(?:\n|\Z)"
+)
+
 PATTERNS: Final = (
     Pattern(
-        "private_key",
+        PRIVATE_KEY,
         re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z0-9 ]{0,40}-----|\Z)", re.DOTALL),
         ("PRIVATE KEY-----",),
     ),
@@ -198,6 +204,7 @@ class Redaction:
             raise ConfigError(f"no redaction pattern is named {unknown[0]!r}; there are {', '.join(sorted(known))}")
         switched_off = frozenset(off)
         self.patterns: Final = tuple(pattern for pattern in offered if pattern.name not in switched_off)
+        self._private_key: Final = next((each for each in self.patterns if each.name == PRIVATE_KEY), None)
         self._by_literals: Final = [(Literals(pattern.literals), pattern) for pattern in self.patterns]
         self._names_count = SECRET_FIELD not in switched_off
         literals = [literal for pattern in self.patterns for literal in pattern.literals]
@@ -218,6 +225,21 @@ class Redaction:
                 text, found = _marked(pattern, text)
                 count += found
         return text, count
+
+    def redact_key_line(self, text: str, *, is_in_key: bool) -> tuple[str, int, bool]:
+        """A line of plain text, which may stand within a key that began in the line before: is the next one, too?
+
+        >>> Redaction().redact_key_line("MIIEpAIBAAKCAQEA", is_in_key=True)
+        ('[redacted:private_key]', 1, True)
+        """
+        pattern = self._private_key
+        if pattern is None:
+            return text, 0, False
+        is_more = is_in_key and _KEY_LINE.match(text) is not None
+        whole = _KEY_BEGIN + text if is_more else text
+        begin = whole.rfind("-----BEGIN ")
+        is_open = begin > whole.rfind("-----END ") and "PRIVATE KEY-----" in whole[begin : begin + 64]
+        return (*(_marked(pattern, whole) if is_more else (text, 0)), is_open)
 
     def redact_line(self, line: Line) -> tuple[Line, int]:
         """The line with the secrets in its texts and in its raw JSON marked, and how many there were."""

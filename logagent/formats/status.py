@@ -31,15 +31,34 @@ class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
-    """Lines since the daemon started, but `lost_bytes`; `skipped` is what declared rules left out, `by_rule` each."""
+    """Since the daemon started: lines, but for `redacted`, `lost_bytes` and `unknown_ends`.
+
+    `expired`: read again after they were pruned. `redacted`: secrets masked. `unknown_ends`: losses of which nobody
+    knows how many bytes they were. `skipped` is what declared rules left out, `by_rule` each.
+    """
 
     read: int = 0
     stored: int = 0
     duplicates: int = 0
+    expired: int = 0
     dead_letters: int = 0
+    redacted: int = 0
     lost_bytes: int = 0
+    unknown_ends: int = 0
     skipped: int = 0
     by_rule: dict[str, int] = {}
+
+
+def losses_told(totals: Totals) -> str:
+    """What was lost, for people; empty if nothing was.
+
+    >>> losses_told(Totals(lost_bytes=7, unknown_ends=1)), losses_told(Totals())
+    ('7 bytes lost, 1 loss of unknown size', '')
+    """
+    told = [f"{totals.lost_bytes} bytes lost"] if totals.lost_bytes else []
+    if totals.unknown_ends:
+        told.append(f"{totals.unknown_ends} loss{'es' if totals.unknown_ends > 1 else ''} of unknown size")
+    return ", ".join(told)
 
 
 class FileStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +73,13 @@ class FileStatus(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
 
 
+class Copies(msgspec.Struct, frozen=True, kw_only=True):
+    """Files that are one record stream: their records are stored once, under `path`, which was seen first."""
+
+    path: str
+    aliases: tuple[str, ...]
+
+
 class Forecast(msgspec.Struct, frozen=True, kw_only=True):
     """`seconds` until unread bytes may be lost if nothing changes, None if nothing threatens; `basis` says why."""
 
@@ -64,7 +90,7 @@ class Forecast(msgspec.Struct, frozen=True, kw_only=True):
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """The whole document; `alerts` are those raised now, a sentence each.
 
-    `files` lists at most `MAX_LISTED_FILES`, greatest lag first, of `files_total`.
+    `files` lists at most `MAX_LISTED_FILES`, greatest lag first, of `files_total`; `copies` as many of `copies_total`.
     """
 
     v: int = STATUS_VERSION
@@ -82,6 +108,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     lag_bytes: int = 0
     files_total: int = 0
     files: tuple[FileStatus, ...] = ()
+    copies_total: int = 0
+    copies: tuple[Copies, ...] = ()
     forecast: Forecast = Forecast()
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from logagent.formats.status import STALE_AFTER_S, Status, decode_status
+from logagent.formats.status import STALE_AFTER_S, Status, decode_status, losses_told
 from logagent.formats.times import SECOND_US, micros
 
 STATUS_FILE: Final = "status.json"
@@ -69,6 +69,6 @@ def _sentence(status: Status) -> str:
     if status.store.state != "ok":
         parts.append(f"store {status.store.state} since {status.store.since or 'unknown'}")
     parts.append("all read" if not status.lag_bytes else f"{status.lag_bytes} bytes not stored yet")
-    if status.totals.lost_bytes:
-        parts.append(f"{status.totals.lost_bytes} bytes lost")
+    if lost := losses_told(status.totals):
+        parts.append(lost)
     return ", ".join(parts)

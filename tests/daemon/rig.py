@@ -112,6 +112,7 @@ class FaultyStore:
         self.before: Callable[[Batch], None] = lambda batch: None
         self.after: Callable[[Batch], None] = lambda batch: None
         self.appended: list[int] = []
+        self.mark = store.mark
 
     def append(self, batch: Batch) -> Receipt:
         self.before(batch)

@@ -48,6 +48,11 @@ def test_each_condition_is_raised_once_and_cleared_once(name: str) -> None:
     assert (raised, cleared) == ([True, None], [False, None])
 
 
+def test_a_loss_of_which_nobody_knows_the_size_is_a_loss() -> None:
+    (change,) = Alerts(LIMITS).check(Sample(unknown_ends=1))
+    assert (change.name, "nobody knows how many" in change.text) == ("losses", True)
+
+
 def test_a_store_that_is_away_counts_as_failing_at_once() -> None:
     alerts = Alerts(LIMITS)
     assert states(alerts.check(Sample(outage_s=1)))["failures"] is True

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from logagent.daemon.faults import POINTS
-from logagent.errors import CheckpointTooNew, StateLocked
+from logagent.errors import CheckpointTooNew, StateLocked, StoreUnavailable
+from logagent.formats.status import decode_status
 from tests.daemon.rig import Failing, Rig, expected, native, natives
 
 CHECKPOINT_POINTS = [point for point in POINTS if "checkpoint" in point]
@@ -126,6 +127,36 @@ def test_an_older_snapshot_of_the_state_doubles_nothing(rig: Rig) -> None:
     assert rig.status().totals.duplicates == 5
 
 
+def test_power_loss_in_an_outage_takes_nothing_that_the_checkpoint_counts_on(rig: Rig) -> None:
+    """It takes what the store committed since its last mark, and the checkpoint is saved without a mark meanwhile."""
+    rig.write("a.jsonl", natives("a", 0, 5))
+    rig.start()
+    rig.settle()
+    synced = {path.name: path.read_bytes() for path in rig.state.glob("logs.db*")}
+    rig.write("a.jsonl", natives("a", 5, 5))
+    rig.look()
+    rig.running.try_turn(flush=True)
+    rig.running.shipper.settle()
+    assert rig.counted() == expected("a", 10)
+    rig.take_store_away()
+    assert rig.store is not None
+    rig.store.mark = unavailable
+    rig.write("a.jsonl", natives("a", 10, 5))
+    rig.rest(30)
+    rig.kill()
+    for path in rig.state.glob("logs.db*"):
+        path.unlink()
+    for name, content in synced.items():
+        (rig.state / name).write_bytes(content)
+    rig.start()
+    rig.settle()
+    assert rig.counted() == expected("a", 15)
+
+
+def unavailable() -> int:
+    raise StoreUnavailable("the store is away")
+
+
 def test_a_temporary_checkpoint_left_by_power_loss_is_no_checkpoint(rig: Rig) -> None:
     (shipped(rig).state / "checkpoint.json.new").write_bytes(b"\0" * 100)
     rig.start()
@@ -153,10 +184,27 @@ def test_a_checkpoint_that_cannot_be_written_is_told_and_written_once_it_can(
     faults.errors.clear()
     rig.rest(20)
     assert rig.status().state == "ok"
+    told = f"the checkpoint cannot be written: {os.strerror(number)}"
+    assert rig.log.said.count(("ERROR", f"degraded: {told}")) == 1
+    assert rig.log.said.count(("WARNING", f"over: {told}")) == 1
     rig.stop()
     rig.start()
     rig.settle()
     assert (rig.counted(), rig.status().totals.duplicates) == (expected("a", 5), 0)
+
+
+def test_without_hard_links_there_are_two_generations_all_the_same(make_rig: Callable[..., Rig]) -> None:
+    faults = Failing()
+    rig = make_rig(faults=faults)
+    faults.errors["after_checkpoint_link"] = PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+    shipped(rig)
+    checkpoint = rig.state / "checkpoint.json"
+    checkpoint.write_bytes(b"")
+    rig.start()
+    rig.settle()
+    assert rig.counted() == expected("a", 15)
+    assert rig.status().state == "ok"
+    assert rig.status().totals.duplicates < 10  # the previous generation knew some of them
 
 
 @pytest.mark.parametrize("point", ["before_dead_letter", "after_dead_letter_fsync"])
@@ -170,6 +218,7 @@ def test_dead_letters_that_cannot_be_written_hold_the_batch_back(make_rig: Calla
     rig.rest(60)
     assert (rig.counted(), rig.status().state) == ({}, "outage")
     assert "dead letters cannot be written" in rig.status().reasons[0]
+    assert (rig.status().store.state, rig.status().store.last_error) == ("ok", None)  # it is not the store
     faults.errors.clear()
     rig.rest(60)
     assert rig.counted() == {"one": 1, "two": 1}
@@ -209,11 +258,34 @@ def test_a_full_state_directory_is_survived(make_rig: Callable[..., Rig]) -> Non
         rig.rest(60)
         assert rig.status().state in ("outage", "degraded")
         assert rig.status().reasons
+        on_disk = decode_status((rig.state / "status.json").read_bytes())
+        assert on_disk is not None
+        assert on_disk.state == rig.status().state  # written into the room that it has
         (rig.state / "ballast").unlink()
         rig.rest(60)
         assert rig.status().state == "ok"
         assert rig.counted() == expected("a", 2005)
         assert set(rig.rejected()) == {"bad_json"}
+        rig.stop()
+
+
+@as_root
+def test_a_daemon_starts_on_a_state_directory_that_became_read_only_and_heals(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig()
+    rig.store_url = f"sqlite://{rig.logs.parent}/logs.db"
+    with mounted(rig.state, "size=2m"):
+        shipped(rig)
+        subprocess.run(["mount", "-o", "remount,ro", rig.state], check=True)
+        daemon = rig.start()
+        rig.settle()
+        assert (rig.counted(), rig.status().state) == (expected("a", 15), "degraded")
+        with pytest.raises(StateLocked):
+            rig.start()
+        rig.daemon = daemon
+        subprocess.run(["mount", "-o", "remount,rw", rig.state], check=True)
+        rig.write("a.jsonl", natives("a", 15, 5))
+        rig.rest(20)
+        assert (rig.counted(), rig.status().state) == (expected("a", 20), "ok")
         rig.stop()
 
 

@@ -111,3 +111,47 @@ def test_lines_whose_own_times_jump_are_stored_in_the_order_of_their_times(make_
     rig.start()
     rig.settle()
     assert rig.messages() == ["early", "now", "late"]
+
+
+def test_a_clock_set_forward_for_a_while_prunes_nothing(make_rig: Callable[..., Rig]) -> None:
+    """What is pruned does not come back: neither in the process that sees the step, nor in one that starts after it."""
+    rig = make_rig(retention_days=30)
+    rig.write("a.jsonl", natives("a", 0, 5))
+    rig.start()
+    rig.rest(20)
+    rig.clock.step_wall(3653 * DAY)
+    rig.write("a.jsonl", natives("a", 5, 5))
+    rig.rest(1200)
+    rig.stop()
+    rig.start()
+    rig.rest(1200)
+    rig.clock.step_wall(-3653 * DAY)
+    rig.rest(1200)
+    assert rig.counted() == expected("a", 10)
+    assert sum("ahead of the time that went by" in text for _level, text in rig.log.said) == 2
+
+
+def test_a_clock_that_stays_ahead_for_a_day_is_believed(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig(retention_days=30)
+    rig.write("a.jsonl", natives("a", 0, 5))
+    rig.start()
+    rig.rest(20)
+    rig.clock.step_wall(40 * DAY)
+    for hours in range(26):
+        assert rig.counted() == (expected("a", 5) if hours < 24 else rig.counted())
+        rig.clock.advance(3600.0)
+        rig.rest(10)
+    assert rig.counted() == Counter()
+
+
+def test_runs_of_minutes_with_days_between_them_prune_too(make_rig: Callable[..., Rig]) -> None:
+    """As `logagent run --once` from cron: no run lasts for the day after which a clock is believed."""
+    rig = make_rig(retention_days=30)
+    rig.write("a.jsonl", natives("a", 0, 5))
+    for _ in range(8):
+        rig.start()
+        rig.rest(60)
+        rig.stop()
+        rig.clock.step_wall(7 * DAY)
+        rig.write("b.jsonl", native("another"))
+    assert expected("a", 5) & rig.counted() == Counter()

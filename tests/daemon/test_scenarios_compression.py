@@ -95,6 +95,18 @@ def test_a_compressed_file_that_stays_cut_counts_as_far_as_it_goes_with_a_ledger
 
 
 @kinds
+def test_an_empty_compressed_file_is_no_loss(rig: Rig, kind: str) -> None:
+    """Nothing was seen of it; it is read when it is written."""
+    path = rig.write(f"a.jsonl.1.{kind}", b"")
+    rig.start()
+    rig.rest(300)
+    assert (rig.status().state, rig.losses()) == ("ok", [])
+    path.write_bytes(packed(kind, natives("a", 0, 5)))
+    rig.settle()
+    assert rig.counted() == expected("a", 5)
+
+
+@kinds
 def test_the_loss_of_a_cut_file_is_told_once_across_restarts(rig: Rig, kind: str) -> None:
     data = packed(kind, noisy("a", 3000))
     rig.write(f"a.jsonl.1.{kind}", data[: len(data) * 3 // 4])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 import os
 import socket
@@ -16,7 +17,7 @@ from logagent.daemon.processes import here, is_alive
 from logagent.formats.times import utc_text
 from logagent.store import open_reader
 from logagent.store.protocol import OpenRun
-from tests.daemon.rig import HERE, START_US, Rig, native
+from tests.daemon.rig import HERE, START_US, Rig, native, natives
 
 DEAD_PID = 4_194_304 + 7
 """Greater than any pid that Linux gives."""
@@ -141,6 +142,28 @@ def test_a_run_whose_file_is_not_read_to_its_end_is_not_crashed(make_rig: Callab
     rig.bring_store_back()
     rig.rest(120)
     assert status_of(rig) == "failed"
+
+
+def test_a_run_whose_end_may_stand_in_another_generation_that_is_not_read_is_not_crashed(rig: Rig) -> None:
+    rig.write("script.jsonl", run_start())
+    packed = gzip.compress((natives("a", 0, 500) + run_end()).encode())
+    generation = rig.write("script.20261122T150000Z.7.jsonl.gz", packed[: len(packed) // 2])
+    rig.start()
+    rig.rest(40)
+    assert status_of(rig) == "running"
+    generation.write_bytes(packed)
+    rig.rest(40)
+    assert status_of(rig) == "success"
+
+
+def test_a_run_is_crashed_whatever_waits_in_files_of_other_names(rig: Rig) -> None:
+    rig.write("script.jsonl", run_start())
+    rig.write("script.20261122T150000Z.7.jsonl", native("torn", 1)[:20])
+    rig.write("script.20261122T150000Z.8.jsonl", "")
+    rig.write("other.jsonl.gz", gzip.compress(natives("a", 0, 500).encode())[:100])
+    rig.start()
+    rig.rest(40)
+    assert status_of(rig) == "crashed"
 
 
 def test_a_process_that_cannot_be_seen_is_not_taken_for_gone() -> None:

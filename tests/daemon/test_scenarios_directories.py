@@ -137,6 +137,40 @@ def test_a_mount_that_vanishes_and_comes_back_loses_no_place(rig: Rig) -> None:
         run("umount", "-l", source)
 
 
+@as_root
+def test_files_below_a_mount_that_vanishes_are_not_taken_for_deleted(rig: Rig) -> None:
+    """Neither in its directories, which are not there without it, nor where only a wake-up told of a file."""
+    point = rig.logs / "mount"
+    point.mkdir()
+    run("mount", "-t", "tmpfs", "none", point)
+    try:
+        rig.start()
+        path = rig.write("mount/deep/a.jsonl", natives("a", 0, 5) + native("half")[:20])
+        hinted = rig.write("mount/b.jsonl", natives("b", 0, 5) + native("half")[:20])
+        rig.running.look(Hint(frozenset({os.fsencode(path.parent), os.fsencode(hinted)})))
+        rig.settle()
+        rig.rest(700)  # no descriptor is held any more
+        for is_running in (True, False):
+            if not is_running:
+                rig.stop()
+            run("mount", "-t", "tmpfs", "none", rig.logs)
+            try:
+                if not is_running:
+                    rig.start()
+                rig.rest(120)
+                assert (rig.losses(), rig.status().totals.lost_bytes) == ([], 0)
+                assert any("file system that is not there" in reason for reason in rig.status().reasons)
+            finally:
+                run("umount", "-l", rig.logs)
+            rig.rest(30)
+            assert not any("file system that is not there" in reason for reason in rig.status().reasons)
+        assert rig.counted() == expected("a", 5) + expected("b", 5)
+        assert rig.status().totals.duplicates == 0
+    finally:
+        rig.close()
+        run("umount", "-l", point)
+
+
 def run(*command: str | Path) -> None:
     subprocess.run(command, check=True, capture_output=True)
 

@@ -150,6 +150,16 @@ def test_of_the_files_gone_only_the_newest_hundred_thousand_are_remembered() -> 
     assert (len(kept), kept[0].gone_us) == (MAX_GONE, 10)
 
 
+def test_what_is_not_over_is_remembered_beyond_a_hundred_thousand() -> None:
+    """On a mount that is away, or gone with a loss to be judged."""
+    away = FileEntry(path="away", identity=Identity(2, 1, 1), gone_us=None)
+    unread = FileEntry(path="unread", identity=Identity(2, 2, 1), gone_us=0, size=7)
+    over = [FileEntry(path="", identity=Identity(1, n, 1), gone_us=n) for n in range(1, MAX_GONE + 10)]
+    kept = worth_keeping([away, unread, *over], set(), now_us=MAX_GONE)
+    assert kept[:2] == [away, unread]
+    assert len(kept) == MAX_GONE + 2
+
+
 # ---- a process of its own: its limits and its memory are its own -------------------------------------------------
 
 ONCE = """

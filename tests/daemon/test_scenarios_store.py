@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import Counter
@@ -9,6 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
+from logagent.daemon.shipper import SEEN_EVERY_S
 from logagent.daemon.wakeups import Hint
 from logagent.errors import RecordRejected, StoreAuthError, StoreUnavailable
 from logagent.formats.record import LogLine, Record
@@ -105,6 +107,37 @@ def test_while_the_store_hangs_new_files_are_opened_and_held(rig: Rig) -> None:
     rig.write("a.jsonl", natives("a", 0, 5))
     rig.rest(60)
     assert rig.counted() == expected("a", 5) + expected("late", 5)
+
+
+def test_what_is_seen_while_the_store_hangs_is_in_the_ledger_though_the_daemon_is_killed_then(rig: Rig) -> None:
+    rig.start()
+    rig.settle()
+    store, saved = rig.store, rig.state / "checkpoint.json"
+    assert store is not None
+    rig.wakeups.hint = Hint(is_everything=True)
+    snapshot: list[bytes] = []
+
+    def hang(batch: Batch) -> None:
+        path = rig.write("late.jsonl", natives("late", 0, 5))
+        rig.clock.advance(SEEN_EVERY_S)
+        deadline = time.monotonic() + 20
+        while b"late.jsonl" not in saved.read_bytes() and time.monotonic() < deadline:
+            threading.Event().wait(0.02)
+        snapshot.append(saved.read_bytes())
+        path.unlink()
+
+    store.before = hang
+    rig.write("a.jsonl", natives("a", 0, 5))
+    rig.look()
+    rig.running.try_turn(flush=True)
+    with contextlib.suppress(StoreUnavailable):
+        rig.running.shipper.settle()
+    rig.kill()
+    saved.write_bytes(snapshot[0])
+    rig.start()
+    rig.rest(120)
+    assert rig.counted() == expected("a", 5)
+    assert [name for name, _start, _end in rig.losses()] == ["late.jsonl"]
 
 
 def is_held(rig: Rig, name: bytes) -> bool:

@@ -335,6 +335,26 @@ def test_a_file_deleted_between_two_looks_is_no_file_that_is_there(rig: Rig) -> 
     assert counts(report) == {"stored": 10}
 
 
+def test_what_waits_of_compressed_files_is_told_with_the_reason(rig: Rig) -> None:
+    whole = natives("a", 0, 5) + native("half")[:20]
+    rig.write("a.log.gz", gzip.compress(whole.encode())[:-4])
+    rig.write("b.log.gz", b"no gz at all")
+    rig.start()
+    rig.settle()
+    report = verified(rig)
+    assert (report.sum_of("waiting_bytes"), report.sum_of("pending_bytes")) == (20 + 12, 20)
+    assert all("gz stream" in (file.trouble or "") for file in report.files)
+
+
+def test_a_hole_of_many_pieces_is_skipped_as_one_by_the_daemon_and_by_verify(rig: Rig) -> None:
+    path = rig.write("a.jsonl", "")
+    os.truncate(path, 3 << 20)
+    rig.write("a.jsonl", native("behind"))
+    rig.start()
+    rig.settle()
+    assert rig.status().totals.by_rule == verified(rig).skipped == {"nul": 1}
+
+
 def test_nothing_is_called_unexplained_beside_a_daemon_that_ships_and_rotates(rig: Rig) -> None:
     """A real daemon, a writer with rotations, truncations and packed generations, and verify over and over."""
     environ: dict[str, Any] = {"PATH": os.environ["PATH"], "HOME": str(rig.state), "PYTHONPATH": str(ROOT)}

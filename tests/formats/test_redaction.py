@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from lines_corpus import CONTEXT, only, parse
 
 from logagent.errors import ConfigError
-from logagent.formats.lines import FileContext
+from logagent.formats.lines import FileContext, ParserState, parse_block
 from logagent.formats.record import LogLine, flag_names
 from logagent.formats.redaction import Pattern, Redaction
 
@@ -141,6 +141,41 @@ def test_a_private_key_in_a_folded_text_is_redacted_as_one():
     head = b"2026-07-01 12:00:04.123 | ERROR    | app:main:9 - key:\n"
     parsed = parse(head + b"-----BEGIN PRIVATE KEY-----\nMIIabc\n-----END PRIVATE KEY-----\n")
     assert parsed.records[0].line.message == "key:\n[redacted:private_key]"
+
+
+KEY = [
+    "-----BEGIN RSA PRIVATE KEY-----",
+    "Proc-Type: 4,ENCRYPTED",
+    "",
+    "MIIabc/+=" * 7,
+    "QUJD==",
+    "-----END RSA PRIVATE KEY-----",
+]
+
+
+def in_blocks(lines: list[str], context: FileContext, per_block: int) -> list[LogLine]:
+    """The records of a text file that is read so many lines at a time."""
+    state, found, at = ParserState(), [], 0
+    for n in range(0, len(lines), per_block):
+        block = "".join(f"{line}\n" for line in lines[n : n + per_block]).encode()
+        parsed = parse_block(block, at, context, state, now_us=0, final=True)
+        state, at = parsed.state, at + len(block)
+        found += [record.line for record in parsed.records]
+    return found
+
+
+@pytest.mark.parametrize("per_block", [1, 2, 100])
+def test_a_private_key_of_which_each_line_is_a_record_is_redacted(per_block: int):
+    """As in plain text, wherever the file is cut into blocks; what comes after it is not."""
+    lines = ["before", *KEY, "after", "the key -----BEGIN PRIVATE KEY----- is cut", "not base64, so shown", "word"]
+    messages = [line.message for line in in_blocks(lines, CONTEXT, per_block)]
+    marked = "[redacted:private_key]"
+    assert messages == ["before", *[marked] * 5, "after", f"the key {marked}", "not base64, so shown", "word"]
+
+
+def test_a_private_key_is_left_where_its_pattern_is_off():
+    context = msgspec.structs.replace(CONTEXT, redaction=Redaction(off=["private_key"]))
+    assert [line.message for line in in_blocks(KEY, context, 100)] == [line for line in KEY if line]
 
 
 def test_patterns_can_be_added_and_switched_off():
