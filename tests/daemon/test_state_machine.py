@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -240,10 +240,11 @@ class LogFiles(RuleBasedStateMachine):
     # ---- the daemon lives and dies ---------------------------------------------------------------------------
 
     def doing(self, act: Callable[[], object]) -> None:
-        """The daemon does something; a fault point on its way may kill it."""
+        """The daemon does something; a fault point on its way may kill it. The statistics tell how often which did."""
         try:
             act()
-        except Died:
+        except Died as death:
+            event(f"killed {death}")
             self.rig.kill()
 
     def start(self) -> None:
