@@ -227,6 +227,16 @@ class LogFiles(RuleBasedStateMachine):
             self.cut(path, 0)
             self.write(name, kinds)
 
+    @rule(name=st.sampled_from(LIVE), keep=st.integers(0, 3), kinds=st.lists(kinds, max_size=5))
+    def replace(self, name: str, keep: int, kinds: list[str]) -> None:
+        """Write another file and rename it onto this one, as `sed -i` and editors do."""
+        path, new = self.rig.logs / name, self.base / "new"
+        if path.exists():
+            kept = path.read_bytes().splitlines(keepends=True)[:keep]
+            new.write_bytes(b"".join(kept) + b"".join(map(self.line, kinds)))
+            self.remove(path)
+            new.rename(path)
+
     @rule(index=st.integers(0, 20), form=st.sampled_from(("number", "time", "other")))
     def copy(self, index: int, form: str) -> None:
         path = self.any_file(index)
