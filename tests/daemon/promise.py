@@ -271,7 +271,14 @@ class Promise:
         """The dead letters by key."""
         letters = {row["key"]: row for row in _rows(self._state / "dead_letter.jsonl")}
         return [
-            Found(int(row["fingerprint"], 16), row["offset"], row["offset"] + row["length"], int(key[-16:], 16), 0, "")
+            Found(
+                int(row["fingerprint"], 16),
+                row["offset"],
+                row["offset"] + row["length"],
+                int(key[-16:], 16),
+                0,
+                row["line"],  # of a refused record all its lines
+            )
             for key, row in letters.items()
         ]
 
