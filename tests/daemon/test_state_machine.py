@@ -348,14 +348,15 @@ class LogFiles(RuleBasedStateMachine):
         self.is_store_away = not self.is_store_away and not lost_replies
 
     @precondition(lambda self: self.is_up and (self.rig.state / "logs.db").exists())
-    @rule(age_s=st.sampled_from((0, 10)))
-    def prune(self, age_s: int) -> None:
+    @rule(age_s=st.sampled_from((0, 10)), level_no=st.sampled_from((None, 20)))
+    def prune(self, age_s: int, level_no: int | None) -> None:
         """As another process does it, between two appends."""
         self.rig.running._executor.submit(lambda: None).result()
         before = self.rig.records()
         with contextlib.closing(open_store(self.rig.store_url)) as store:
             store.prepare()
-            while store.prune(PruneCriteria(before_us=self.rig.clock.now_us() - age_s * 1_000_000)).deleted:
+            before_us = self.rig.clock.now_us() - age_s * 1_000_000
+            while store.prune(PruneCriteria(before_us=before_us, level_no=level_no)).deleted:
                 pass
         self.promise.is_pruned = True
         kept = {record.key for record in self.rig.records()}
