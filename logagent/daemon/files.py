@@ -26,6 +26,7 @@ from logagent.daemon.tracker import (
     printable,
     worth_keeping,
 )
+from logagent.formats.key import hash_prefix, line_hash
 from logagent.formats.record import Record
 
 Names: TypeAlias = dict[bytes, tuple[int, int]]
@@ -347,15 +348,23 @@ class Files:
         )
 
     def raw_line(self, record: Record) -> bytes | None:
-        """The record's bytes on disk, if its file is still followed and can be read, and they fit into memory."""
+        """The record's bytes on disk, if a file that is followed has them still, and they fit into memory.
+
+        Files that begin alike may go on with other bytes.
+        """
         if record.length > self.rules.context.max_line_bytes:
             return None
+        prefix = hash_prefix(record.origin.fingerprint)
         for file in self:
-            if file.stream is not None and file.stream.fingerprint == record.origin.fingerprint and file.tail:
-                try:
-                    return file.tail.read(record.offset, record.length)
-                except OSError:
-                    return None
+            if file.stream is None or file.stream.fingerprint != record.origin.fingerprint or file.tail is None:
+                continue
+            try:
+                raw = file.tail.read(record.offset, record.length)
+            except OSError:
+                continue
+            first_line = raw.partition(b"\n")[0]
+            if len(raw) == record.length and line_hash(prefix, record.offset, first_line) == record.hash:
+                return raw
         return None
 
     # ---- for the checkpoint --------------------------------------------------------------------------------

@@ -16,7 +16,8 @@ The rules, as design §2 and §5 state them:
 7. Bytes that were seen but not read, and overwritten in place before discovery looked again, leave no trace in the
    file as far as it reaches again: lines that begin there are owed no longer, unless a line behind the cut had been
    read. (What was read has a marker, and what lies beyond the end was seen to go.)
-8. After a prune, a line without a time of its own in the place of lines that were cut off counts as pruned, too.
+8. After a prune, a line that is older than its cut-off, or has no time of its own, counts as pruned, too, if other
+   bytes stood in its place in a file that begins alike and the store has come as far. (The prune log knows places.)
 """
 
 from __future__ import annotations
@@ -59,6 +60,11 @@ class Line(NamedTuple):
     @property
     def end(self) -> int:
         return self.offset + len(self.raw)
+
+    def is_rival(self, other: Line) -> bool:
+        """True if they cannot both stand in one file."""
+        is_apart = other.end <= self.offset or self.end <= other.offset
+        return other != self and other.first == self.first and not is_apart
 
     @property
     def token(self) -> str:
@@ -170,7 +176,7 @@ class Promise:
         self._overwritten: list[set[Line]] = []
         self.expired: list[Found] = []
         self.is_checkpoint_lost = False
-        self.is_pruned = False
+        self.pruned_before_us = 0
 
     # ---- what is owed ------------------------------------------------------------------------------------------
 
@@ -321,7 +327,7 @@ class Promise:
 
     def _counts_as_pruned(self, line: Line, found: Sequence[Found]) -> bool:
         """Rule 8."""
-        if not self.is_pruned or own_time_us(line.raw):
+        if own_time_us(line.raw) >= self.pruned_before_us or not any(map(line.is_rival, self.holders)):
             return False
         fingerprints = self.fingerprints(line.first)
         return any(one.fingerprint in fingerprints and line.offset < one.end for one in (*found, *self.expired))

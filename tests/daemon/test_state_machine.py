@@ -358,7 +358,7 @@ class LogFiles(RuleBasedStateMachine):
             before_us = self.rig.clock.now_us() - age_s * 1_000_000
             while store.prune(PruneCriteria(before_us=before_us, level_no=level_no)).deleted:
                 pass
-        self.promise.is_pruned = True
+        self.promise.pruned_before_us = max(self.promise.pruned_before_us, before_us)
         kept = {record.key for record in self.rig.records()}
         self.promise.expired += stored(record for record in before if record.key not in kept)
 
