@@ -102,8 +102,7 @@ class Files:
             if file.trouble != ANOTHER_FILE:
                 former_path = file.seen.former_path if file.seen else file.path
                 self._moved_to(file, sighting.path, look, names)  # or it would be looked for under another's name
-                greatest_size = max(sighting.size, file.seen.greatest_size if file.seen else 0)
-                file.seen = Seen(former_path, sighting.size, greatest_size, sighting.ctime_ns, now, now_us)
+                file.seen = Seen(former_path, file.sizes_seen(sighting.size), sighting.ctime_ns, now, now_us)
                 self._busy[id(file)] = file
                 return
             if file.seen is not None:
@@ -142,8 +141,9 @@ class Files:
 
     def _changed(self, file: File, size: int, ctime_ns: int, now: float, now_us: int) -> None:
         seen, file.seen = file.seen, None
-        if seen is not None and seen.greatest_size > size:
-            self._changed(file, seen.greatest_size, ctime_ns, seen.now, seen.now_us)
+        if seen is not None:
+            for earlier in seen.sizes:
+                self._changed(file, earlier, ctime_ns, seen.now, seen.now_us)
         if size != file.size:
             file.grown_at = now
         acknowledged = file.stream.acknowledged.offset if file.stream else 0

@@ -171,7 +171,7 @@ class Promise:
         self._tails: set[Line] = set()
         self._births: dict[bytes, set[tuple[str, int]]] = defaultdict(set)
         self._rewrites: dict[Identity, int] = defaultdict(int)
-        self._names: dict[Line, set[Path]] = defaultdict(set)
+        self._seen_in: dict[Line, set[Identity]] = defaultdict(set)
         self._cut_since_seen: dict[Identity, set[Line]] = defaultdict(set)
         self._overwritten: list[set[Line]] = []
         self.expired: list[Found] = []
@@ -208,6 +208,7 @@ class Promise:
             if file.is_whole:
                 for line in file.lines():
                     self.owed[line].add(file.path)
+                    self._seen_in[line].add(file.identity)
 
     def _look_for_overwritten(self, file: OnDisk) -> None:
         """Rule 7: what was cut since the last look, as far as the file reaches again."""
@@ -240,9 +241,8 @@ class Promise:
         self.owed = defaultdict(set, kept)
 
     def _is_known(self, line: Line, entries: Iterable[FileEntry]) -> bool:
-        identities = {incarnation.identity for incarnation in self.holders[line]}
         return any(
-            entry.identity in identities
+            entry.identity in self._seen_in[line]
             and entry.fingerprint in (None, *self.fingerprints(line.first))
             and (entry.compression is not None or line.end <= entry.size)
             for entry in entries
