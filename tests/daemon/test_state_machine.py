@@ -347,11 +347,15 @@ class LogFiles(RuleBasedStateMachine):
         self.lost_replies = lost_replies
         self.is_store_away = not self.is_store_away and not lost_replies
 
+    def wait_for_the_append(self) -> None:
+        if self.is_up:
+            self.rig.running._executor.submit(lambda: None).result()
+
     @precondition(lambda self: self.is_up and (self.rig.state / "logs.db").exists())
     @rule(age_s=st.sampled_from((0, 10)), level_no=st.sampled_from((None, 20)))
     def prune(self, age_s: int, level_no: int | None) -> None:
         """As another process does it, between two appends."""
-        self.rig.running._executor.submit(lambda: None).result()
+        self.wait_for_the_append()
         before = self.rig.records()
         with contextlib.closing(open_store(self.rig.store_url)) as store:
             store.prepare()
@@ -364,15 +368,17 @@ class LogFiles(RuleBasedStateMachine):
 
     @rule()
     def copy_the_state(self) -> None:
-        """The checkpoint and, while nothing writes to it, the store: either may be put back later."""
+        """The checkpoint and the store: either may be put back later."""
         copy_files(self.rig.state, self.base / "checkpoint-copy", STATE_FILES)
-        if not self.is_up and (self.rig.state / "logs.db").exists():
+        if (self.rig.state / "logs.db").exists():
+            self.wait_for_the_append()
             copy_files(self.rig.state, self.base / "store-copy", STORE_FILES)
             self.expired_then = list(self.promise.expired)
 
-    @precondition(lambda self: not self.is_up and (self.base / "store-copy").exists())
+    @precondition(lambda self: (self.base / "store-copy").exists())
     @rule()
     def put_the_store_back(self) -> None:
+        self.rig.close()
         copy_files(self.base / "store-copy", self.rig.state, STORE_FILES)
         self.promise.expired = list(self.expired_then)
         self.is_store_replaced = True
