@@ -62,7 +62,6 @@ def prune(
 
 def _criteria(older_than: float | None, run_ids: tuple[str, ...], level: str | None) -> PruneCriteria:
     from logagent.formats.levels import known_level_no
-    from logagent.formats.times import DAY_US
     from logagent.store.protocol import PruneCriteria
 
     if older_than is None and not run_ids and level is None:
@@ -74,5 +73,6 @@ def _criteria(older_than: float | None, run_ids: tuple[str, ...], level: str | N
             raise click.UsageError(
                 f"--level {level!r} is no level: TRACE, DEBUG, INFO, SUCCESS, WARNING, ERROR, CRITICAL"
             )
-    before_us = None if older_than is None else time.time_ns() // 1000 - int(older_than * DAY_US)
-    return PruneCriteria(before_us=before_us, execution_ids=run_ids or None, level_no=level_no)
+    return PruneCriteria.as_of(
+        time.time_ns() // 1000, older_than_days=older_than, execution_ids=run_ids or None, level_no=level_no
+    )

@@ -16,7 +16,6 @@ from logagent.daemon.faults import Faults
 from logagent.daemon.stream import Stream
 from logagent.daemon.surroundings import Clock
 from logagent.errors import RecordRejected, StateUnavailable, StoreUnavailable
-from logagent.formats.key import hash_prefix, line_hash
 from logagent.formats.record import Record, Reject
 from logagent.store.protocol import Batch, Receipt, Store
 from logagent.store.right_of_way import RightOfWay
@@ -189,8 +188,8 @@ class Appending:
         """The dead letter of a record that the store refuses, with its raw bytes if they can still be read."""
         raw = self._raw_line(record)
         detail = str(error)
-        if raw is None or line_hash(hash_prefix(record.origin.fingerprint), record.offset, raw) != record.hash:
-            raw = raw or msgspec.json.encode(record.line)
+        if raw is None:
+            raw = msgspec.json.encode(record.line)
             detail += " (the line as it was understood; its bytes are longer, or gone)"
         return Reject(
             f"store_refused:{error.number}",

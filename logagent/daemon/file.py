@@ -17,15 +17,20 @@ from logagent.daemon.tracker import LettingGo, is_quiet_enough, may_let_go, prin
 class Seen(msgspec.Struct, frozen=True):
     """What its name was seen to lead to, and when, while the file could not be opened to see whether it is still it.
 
-    `greatest_size`: of several such looks. `former_path`: the file's name before them; it may be another file's now.
+    `sizes`: of several such looks those at which it began to grow or to shrink, and the last. `former_path`: the file's
+    name before them; it may be another file's now.
     """
 
     former_path: bytes
-    size: int
-    greatest_size: int
+    sizes: tuple[int, ...]
     ctime_ns: int
     now: float
     now_us: int
+
+    @property
+    def size(self) -> int:
+        """As last seen."""
+        return self.sizes[-1]
 
 
 class File:
@@ -71,6 +76,15 @@ class File:
         self.was_read_whole = False
         self.seen: Seen | None = None
         self.trouble: str | None = None
+
+    def sizes_seen(self, size: int) -> tuple[int, ...]:
+        """The sizes that it was seen to have while it could not be opened, with this one."""
+        sizes = self.seen.sizes if self.seen else ()
+        if sizes:
+            before = (self.size, *sizes)[-2]
+            if min(before, size) <= sizes[-1] <= max(before, size):
+                sizes = sizes[:-1]  # it went on the same way
+        return (*sizes, size)
 
     @property
     def is_settled(self) -> bool:

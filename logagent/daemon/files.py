@@ -28,6 +28,7 @@ from logagent.daemon.tracker import (
     rotation_of,
     worth_keeping,
 )
+from logagent.formats.key import hash_prefix, line_hash
 from logagent.formats.record import Record
 
 Names: TypeAlias = dict[bytes, tuple[int, int]]
@@ -107,8 +108,7 @@ class Files:
             if file.trouble != ANOTHER_FILE:
                 former_path = file.seen.former_path if file.seen else file.path
                 self._moved_to(file, sighting.path, look, names)  # or it would be looked for under another's name
-                greatest_size = max(sighting.size, file.seen.greatest_size if file.seen else 0)
-                file.seen = Seen(former_path, sighting.size, greatest_size, sighting.ctime_ns, now, now_us)
+                file.seen = Seen(former_path, file.sizes_seen(sighting.size), sighting.ctime_ns, now, now_us)
                 self._busy[id(file)] = file
                 return
             if file.seen is not None:
@@ -149,8 +149,9 @@ class Files:
 
     def _changed(self, file: File, size: int, ctime_ns: int, now: float, now_us: int) -> None:
         seen, file.seen = file.seen, None
-        if seen is not None and seen.greatest_size > size:
-            self._changed(file, seen.greatest_size, ctime_ns, seen.now, seen.now_us)
+        if seen is not None:
+            for earlier in seen.sizes:
+                self._changed(file, earlier, ctime_ns, seen.now, seen.now_us)
         if size != file.size:
             file.grown_at = now
         acknowledged = file.stream.acknowledged.offset if file.stream else 0
@@ -371,15 +372,23 @@ class Files:
         return all(file.is_read for file in self if file.rotation in names)
 
     def raw_line(self, record: Record) -> bytes | None:
-        """The record's bytes on disk, if its file is still followed and can be read, and they fit into memory."""
+        """The record's bytes on disk, if a file that is followed has them still, and they fit into memory.
+
+        Files that begin alike may go on with other bytes.
+        """
         if record.length > self.rules.context.max_line_bytes:
             return None
+        prefix = hash_prefix(record.origin.fingerprint)
         for file in self:
-            if file.stream is not None and file.stream.fingerprint == record.origin.fingerprint and file.tail:
-                try:
-                    return file.tail.read(record.offset, record.length)
-                except OSError:
-                    return None
+            if file.stream is None or file.stream.fingerprint != record.origin.fingerprint or file.tail is None:
+                continue
+            try:
+                raw = file.tail.read(record.offset, record.length)
+            except OSError:
+                continue
+            first_line = raw.partition(b"\n")[0]
+            if len(raw) == record.length and line_hash(prefix, record.offset, first_line) == record.hash:
+                return raw
         return None
 
     # ---- for the checkpoint --------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from logagent.errors import BadQuery
-from logagent.formats.times import DAY_US
 from logagent.query.comparison import level_number
 from logagent.query.item import Item
 from logagent.store import open_store
@@ -31,9 +30,10 @@ def prune(
     """
     if older_than_days is not None and older_than_days < 0:
         raise BadQuery(f"older_than_days is {older_than_days}; at least 0")
-    criteria = PruneCriteria(
-        before_us=None if older_than_days is None else now_us - int(older_than_days * DAY_US),
-        execution_ids=None if execution_ids is None else tuple(execution_ids),
+    criteria = PruneCriteria.as_of(
+        now_us,
+        older_than_days=older_than_days,
+        execution_ids=execution_ids,
         level_no=None if level is None else level_number(level),
     )
     if criteria == PruneCriteria():

@@ -15,6 +15,7 @@ import msgspec
 
 from logagent.formats.fold import LearningFold, ResolutionFold, Run
 from logagent.formats.record import Record
+from logagent.formats.times import DAY_US
 from logagent.store.derived import Memory, Relation, Step, Vector
 from logagent.store.groups import ErrorInRun, ErrorSelection, ErrorTally, RunLine, SiteTally
 from logagent.store.right_of_way import RightOfWay
@@ -77,6 +78,24 @@ class PruneCriteria(msgspec.Struct, frozen=True, kw_only=True):
     before_us: int | None = None
     execution_ids: tuple[str, ...] | None = None
     level_no: int | None = None
+
+    @classmethod
+    def as_of(
+        cls,
+        now_us: int,
+        *,
+        older_than_days: float | None = None,
+        execution_ids: Sequence[str] | None = None,
+        level_no: int | None = None,
+    ) -> PruneCriteria:
+        """What somebody asks for now: a level alone goes until now, or lines written later could be refused for it."""
+        if level_no is not None and execution_ids is None and older_than_days is None:
+            older_than_days = 0
+        return cls(
+            before_us=None if older_than_days is None else now_us - int(older_than_days * DAY_US),
+            execution_ids=None if execution_ids is None else tuple(execution_ids),
+            level_no=level_no,
+        )
 
 
 class PruneResult(msgspec.Struct, frozen=True):

@@ -16,7 +16,8 @@ The rules, as design §2 and §5 state them:
 7. Bytes that were seen but not read, and overwritten in place before discovery looked again, leave no trace in the
    file as far as it reaches again: lines that begin there are owed no longer, unless a line behind the cut had been
    read. (What was read has a marker, and what lies beyond the end was seen to go.)
-8. After a prune, a line without a time of its own in the place of lines that were cut off counts as pruned, too.
+8. After a prune, a line that is older than its cut-off, or has no time of its own, counts as pruned, too, if other
+   bytes stood in its place in a file that begins alike and the store has come as far. (The prune log knows places.)
 """
 
 from __future__ import annotations
@@ -59,6 +60,11 @@ class Line(NamedTuple):
     @property
     def end(self) -> int:
         return self.offset + len(self.raw)
+
+    def is_rival(self, other: Line) -> bool:
+        """True if they cannot both stand in one file."""
+        is_apart = other.end <= self.offset or self.end <= other.offset
+        return other != self and other.first == self.first and not is_apart
 
     @property
     def token(self) -> str:
@@ -165,12 +171,12 @@ class Promise:
         self._tails: set[Line] = set()
         self._births: dict[bytes, set[tuple[str, int]]] = defaultdict(set)
         self._rewrites: dict[Identity, int] = defaultdict(int)
-        self._names: dict[Line, set[Path]] = defaultdict(set)
+        self._seen_in: dict[Line, set[Identity]] = defaultdict(set)
         self._cut_since_seen: dict[Identity, set[Line]] = defaultdict(set)
         self._overwritten: list[set[Line]] = []
         self.expired: list[Found] = []
         self.is_checkpoint_lost = False
-        self.is_pruned = False
+        self.pruned_before_us = 0
 
     # ---- what is owed ------------------------------------------------------------------------------------------
 
@@ -202,6 +208,7 @@ class Promise:
             if file.is_whole:
                 for line in file.lines():
                     self.owed[line].add(file.path)
+                    self._seen_in[line].add(file.identity)
 
     def _look_for_overwritten(self, file: OnDisk) -> None:
         """Rule 7: what was cut since the last look, as far as the file reaches again."""
@@ -234,9 +241,8 @@ class Promise:
         self.owed = defaultdict(set, kept)
 
     def _is_known(self, line: Line, entries: Iterable[FileEntry]) -> bool:
-        identities = {incarnation.identity for incarnation in self.holders[line]}
         return any(
-            entry.identity in identities
+            entry.identity in self._seen_in[line]
             and entry.fingerprint in (None, *self.fingerprints(line.first))
             and (entry.compression is not None or line.end <= entry.size)
             for entry in entries
@@ -271,7 +277,14 @@ class Promise:
         """The dead letters by key."""
         letters = {row["key"]: row for row in _rows(self._state / "dead_letter.jsonl")}
         return [
-            Found(int(row["fingerprint"], 16), row["offset"], row["offset"] + row["length"], int(key[-16:], 16), 0, "")
+            Found(
+                int(row["fingerprint"], 16),
+                row["offset"],
+                row["offset"] + row["length"],
+                int(key[-16:], 16),
+                0,
+                row["line"],  # of a refused record all its lines
+            )
             for key, row in letters.items()
         ]
 
@@ -314,7 +327,7 @@ class Promise:
 
     def _counts_as_pruned(self, line: Line, found: Sequence[Found]) -> bool:
         """Rule 8."""
-        if not self.is_pruned or own_time_us(line.raw):
+        if own_time_us(line.raw) >= self.pruned_before_us or not any(map(line.is_rival, self.holders)):
             return False
         fingerprints = self.fingerprints(line.first)
         return any(one.fingerprint in fingerprints and line.offset < one.end for one in (*found, *self.expired))

@@ -11,6 +11,7 @@ import pytest
 
 from logagent.errors import RecordRejected, StoreUnavailable
 from logagent.formats.record import flag_names
+from logagent.query.pruning import prune
 from logagent.store import open_store
 from logagent.store.protocol import Batch, PruneCriteria
 from tests.daemon.rig import START_US, Rig, expected, native, natives
@@ -93,6 +94,26 @@ def test_an_old_line_that_is_read_for_the_first_time_is_stored_whatever_was_prun
     rig.write("b.jsonl", native("old", 5))
     rig.settle()
     assert rig.messages() == ["old"]
+
+
+def test_a_line_in_the_place_of_one_that_was_cut_off_is_stored_though_its_level_was_pruned(rig: Rig) -> None:
+    """What is written after a prune was not pruned."""
+    path = rig.write("a.jsonl", natives("a", 0, 3))
+    rig.start()
+    rig.settle()
+    pruned = prune(
+        rig.store_url,
+        older_than_days=None,
+        execution_ids=None,
+        level="INFO",
+        dry_run=False,
+        now_us=rig.clock.now_us(),
+    )
+    cut_to(path, 1)
+    rig.write("a.jsonl", native("new", 50_000))
+    rig.rest(60)
+    assert pruned["deleted"] == 3
+    assert rig.counted() == {"new": 1}
 
 
 def test_an_overlong_last_line_without_its_end_is_one_record_of_its_whole_length(make_rig: Callable[..., Rig]) -> None:

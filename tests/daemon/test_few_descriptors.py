@@ -67,6 +67,29 @@ def test_an_inode_number_given_to_a_younger_file_before_it_was_opened_is_another
     descriptors.close(same)
 
 
+def test_what_was_seen_of_a_file_that_could_not_be_opened_is_in_the_ledger_though_it_was_cut_and_grew_since(
+    make_rig: Callable[..., Rig],
+) -> None:
+    rig = make_rig(max_open=1)
+    rig.write("b.jsonl", '{"half')
+    rig.start()
+    rig.turn()
+    rig.take_store_away()
+    rig.write("b.jsonl", " of a line}\n")  # from now on its descriptor cannot be had
+    rig.turn()
+    path = rig.write("a.jsonl", natives("a", 0, 3))
+    rig.look()
+    size = path.stat().st_size
+    path.write_text(natives("b", 0, 2))
+    rig.look()
+    rig.write("a.jsonl", natives("b", 2, 9))
+    rig.look()
+    rig.bring_store_back()
+    rig.rest(120)
+    assert rig.counted() == expected("b", 11)
+    assert rig.losses() == [("a.jsonl", 0, size)]
+
+
 def test_what_was_seen_of_a_file_that_could_not_be_opened_is_in_the_ledger_though_it_was_cut_since(
     make_rig: Callable[..., Rig],
 ) -> None:

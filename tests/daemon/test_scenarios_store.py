@@ -215,6 +215,29 @@ def test_a_refused_record_of_a_deleted_file_is_kept_as_it_was_understood(rig: Ri
     assert "as it was understood" in letter["detail"]
 
 
+def test_a_refused_record_is_kept_with_its_own_bytes_though_another_file_begins_alike(rig: Rig) -> None:
+    rig.start()
+    assert rig.store is not None
+    rig.store.before = refusing("b-1", index_known=True)
+    rig.write("a.jsonl", native("first") + native("a-1", 1))
+    rig.write("b.jsonl", native("first") + native("b-1", 1))
+    rig.settle()
+    [letter] = rig.journal("dead_letter.jsonl")
+    assert letter["line"] + "\n" == native("b-1", 1)
+    assert letter["detail"] == "value out of range"
+
+
+def test_a_refused_record_of_several_lines_is_kept_with_its_bytes(rig: Rig) -> None:
+    text = "2026-11-22 15:00:00.000 | INFO     | mod:function:1 - head\n    goes on"
+    rig.start()
+    assert rig.store is not None
+    rig.store.before = refusing("head\n    goes on", index_known=True)
+    rig.write("a.log", text + "\n")
+    rig.rest(30)
+    [letter] = rig.journal("dead_letter.jsonl")
+    assert (letter["line"], letter["detail"]) == (text, "value out of range")
+
+
 def test_a_poison_record_is_dead_lettered_once_across_a_crash(rig: Rig) -> None:
     rig.write("a.jsonl", natives("a", 0, 10))
     rig.start()

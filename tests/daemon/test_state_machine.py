@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -40,6 +40,7 @@ kinds = st.sampled_from(
     ("native", "native", "text", "loguru", "continuation", "foreign", "untimed", "blank", "bad_json", "long", "poison",
      "run", "crlf")
 )  # fmt: skip
+points = st.sampled_from(POINTS) | st.sampled_from([point for point in POINTS if "ledger" in point])  # a loss is rare
 
 
 class Died(BaseException):
@@ -56,14 +57,15 @@ class LogFiles(RuleBasedStateMachine):
         quantum_bytes=st.sampled_from((200, 1 << 20)),
         max_batch_bytes=st.sampled_from((300, 4 << 20)),
         max_open=st.sampled_from((2, 900)),
+        first=st.lists(kinds, min_size=1, max_size=3),
+        armed=st.dictionaries(points, st.integers(1, 3), max_size=2),
     )
-    def set_the_stage(self, **options: int) -> None:
+    def set_the_stage(self, first: list[str], armed: dict[str, int], **options: int) -> None:
         self.base = Path(tempfile.mkdtemp(prefix="logagent-machine-"))
         self.rig = Rig(self.base, faults=self.fault, max_line_bytes=MAX_LINE_BYTES, **options)
         self.promise = Promise(self.rig.logs, self.rig.state)
         self.lines_written = self.files_made = 0
-        self.fault_point: str | None = None
-        self.fault_after = 0
+        self.armed = armed
         self.is_store_away = False
         self.lost_replies = 0
         self.unfinished: dict[str, bytes] = {}
@@ -72,12 +74,13 @@ class LogFiles(RuleBasedStateMachine):
         self.image: bytes | None = None
         self.offsets: dict[object, int] = {}
         self.declared: object = None
+        self.write(LIVE[0], first)
 
     def fault(self, point: str) -> None:
-        if point == self.fault_point:
-            self.fault_after -= 1
-            if self.fault_after <= 0:
-                self.fault_point = None
+        if point in self.armed:
+            self.armed[point] -= 1
+            if self.armed[point] == 0:
+                del self.armed[point]
                 raise Died(point)
 
     @property
@@ -117,8 +120,9 @@ class LogFiles(RuleBasedStateMachine):
         }
         return texts[kind].encode() + b"\n"
 
-    @rule(name=st.sampled_from(LIVE), kinds=st.lists(kinds, min_size=1, max_size=5))
+    @rule(name=st.sampled_from(LIVE), kinds=st.lists(kinds, max_size=5))
     def write(self, name: str, kinds: list[str]) -> None:
+        """Whole lines behind the end of a half one; with none it is just finished, and a new file is empty."""
         self.rig.write(name, self.unfinished.pop(name, b"") + b"".join(map(self.line, kinds)))
 
     @rule(name=st.sampled_from(LIVE), kind=kinds.filter(lambda kind: kind not in ("blank", "continuation")))
@@ -127,11 +131,6 @@ class LogFiles(RuleBasedStateMachine):
         half = len(line) - 4
         self.rig.write(name, line[:half])
         self.unfinished[name] = line[half:]
-
-    @rule(name=st.sampled_from(LIVE))
-    def finish_the_line(self, name: str) -> None:
-        if name in self.unfinished:
-            self.rig.write(name, self.unfinished.pop(name))
 
     @rule(seconds=st.sampled_from((0.3, 1, 3, 8, 30, 100)))
     def time_goes_by(self, seconds: float) -> None:
@@ -152,12 +151,16 @@ class LogFiles(RuleBasedStateMachine):
 
     forms = st.sampled_from(("number", "time"))
 
+    def live_file(self, name: str) -> Path | None:
+        """That one, or the other where it is not there."""
+        return next((path for path in (self.rig.logs / live for live in (name, *LIVE)) if path.exists()), None)
+
     @rule(name=st.sampled_from(LIVE), form=forms)
     def rotate(self, name: str, form: str) -> None:
-        path = self.rig.logs / name
-        if path.exists():
-            path.rename(self.next_name(name, form))
-            self.unfinished.pop(name, None)
+        path = self.live_file(name)
+        if path is not None:
+            path.rename(self.next_name(path.name, form))
+            self.unfinished.pop(path.name, None)
 
     @rule(index=st.integers(0, 20), form=forms, pack=st.sampled_from(sorted(PACK)))
     def compress(self, index: int, form: str, pack: str) -> None:
@@ -170,17 +173,19 @@ class LogFiles(RuleBasedStateMachine):
         self.remove(path)
 
     @rule(index=st.integers(0, 20), pack=st.sampled_from(sorted(PACK)))
-    def begin_to_compress(self, index: int, pack: str) -> None:
-        """Half of a compressed form; the original is still there."""
+    def compress_by_halves(self, index: int, pack: str) -> None:
+        """Half of a compressed form while the original is still there; the next time the other half."""
         path = self.any_file(index)
-        if path is None or path.suffix in (".gz", ".zst") or path.name in LIVE or self.packing:
+        if self.packing:
+            self.finish_compressing()
+            return
+        if path is None or path.suffix in (".gz", ".zst") or path.name in LIVE:
             return
         data = PACK[pack](path.read_bytes())
         packed = path.with_name(path.name + "." + pack)
         packed.write_bytes(data[: len(data) // 2])
         self.packing[packed] = data[len(data) // 2 :]
 
-    @rule()
     def finish_compressing(self) -> None:
         for packed, rest in self.packing.items():
             with packed.open("ab") as file:
@@ -207,8 +212,8 @@ class LogFiles(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(LIVE), keep=st.integers(0, 3))
     def truncate(self, name: str, keep: int) -> None:
-        path = self.rig.logs / name
-        if path.exists():
+        path = self.live_file(name)
+        if path is not None:
             self.cut(path, keep)
 
     def cut(self, path: Path, keep: int) -> None:
@@ -219,10 +224,20 @@ class LogFiles(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(LIVE), kinds=st.lists(kinds, min_size=1, max_size=5))
     def rewrite_in_place(self, name: str, kinds: list[str]) -> None:
-        path = self.rig.logs / name
-        if path.exists():
+        path = self.live_file(name)
+        if path is not None:
             self.cut(path, 0)
-            self.write(name, kinds)
+            self.write(path.name, kinds)
+
+    @rule(name=st.sampled_from(LIVE), keep=st.integers(0, 3), kinds=st.lists(kinds, max_size=5))
+    def replace(self, name: str, keep: int, kinds: list[str]) -> None:
+        """Write another file and rename it onto this one, as `sed -i` and editors do."""
+        path, new = self.live_file(name), self.base / "new"
+        if path is not None:
+            kept = path.read_bytes().splitlines(keepends=True)[:keep]
+            new.write_bytes(b"".join(kept) + b"".join(map(self.line, kinds)))
+            self.remove(path)
+            new.rename(path)
 
     @rule(index=st.integers(0, 20), form=st.sampled_from(("number", "time", "other")))
     def copy(self, index: int, form: str) -> None:
@@ -232,18 +247,19 @@ class LogFiles(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(LIVE), form=forms)
     def copytruncate(self, name: str, form: str) -> None:
-        path = self.rig.logs / name
-        if path.exists():
-            shutil.copy(path, self.next_name(name, form))
+        path = self.live_file(name)
+        if path is not None:
+            shutil.copy(path, self.next_name(path.name, form))
             self.cut(path, 0)
 
     # ---- the daemon lives and dies ---------------------------------------------------------------------------
 
     def doing(self, act: Callable[[], object]) -> None:
-        """The daemon does something; a fault point on its way may kill it."""
+        """The daemon does something; a fault point on its way may kill it. The statistics tell how often which did."""
         try:
             act()
-        except Died:
+        except Died as death:
+            event(f"killed {death}")
             self.rig.kill()
 
     def start(self) -> None:
@@ -277,7 +293,8 @@ class LogFiles(RuleBasedStateMachine):
             self.doing(self.rig.look)
 
     @rule()
-    def turn(self) -> None:
+    def catch_up(self) -> None:
+        """Hypothesis takes the rule whose name comes first more often than others, so this is meant to be it."""
         if not self.is_up:
             self.start()
         if self.is_up:
@@ -300,61 +317,68 @@ class LogFiles(RuleBasedStateMachine):
         self.promise.written()
         self.doing(self.rig.running.try_turn)
 
-    @rule(seconds=st.sampled_from((3, 20, 70)))
-    def turn_for_a_while(self, seconds: int) -> None:
-        for _ in range(0, seconds, 10):
-            self.turn()
+    @rule(seconds=st.sampled_from((3, 20, 70)), name=st.sampled_from(LIVE), kinds=st.lists(kinds, max_size=3))
+    def turn_for_a_while(self, seconds: int, name: str, kinds: list[str]) -> None:
+        """While a script writes."""
+        for second in range(0, seconds, 10):
+            self.catch_up()
             self.rig.clock.advance(min(seconds, 10))
+            self.write(name, kinds[second // 10 : second // 10 + 1])
 
     @precondition(lambda self: self.is_up)
-    @rule()
-    def kill(self) -> None:
-        self.rig.kill()
+    @rule(is_killed=st.booleans())
+    def end(self, is_killed: bool) -> None:
+        if is_killed:
+            self.rig.kill()
+        else:
+            self.promise.written()
+            self.doing(self.rig.stop)
 
-    @rule(point=st.sampled_from(POINTS), after=st.integers(1, 3))
+    @rule(point=points, after=st.integers(1, 3))
     def die_at(self, point: str, after: int) -> None:
         """From now on the daemon dies when it comes by this point."""
-        self.fault_point, self.fault_after = point, after
-
-    @precondition(lambda self: self.is_up)
-    @rule()
-    def stop(self) -> None:
-        self.promise.written()
-        self.doing(self.rig.stop)
+        self.armed[point] = after
 
     # ---- the store -------------------------------------------------------------------------------------------
 
-    @rule()
-    def store_goes_away_or_comes_back(self) -> None:
-        self.is_store_away = not self.is_store_away
+    @rule(lost_replies=st.sampled_from((0, 0, 1)))
+    def store_goes_away_or_comes_back(self, lost_replies: int) -> None:
+        """Or only the next reply gets lost."""
+        self.lost_replies = lost_replies
+        self.is_store_away = not self.is_store_away and not lost_replies
 
-    @rule()
-    def lose_a_reply(self) -> None:
-        self.lost_replies = 1
+    def wait_for_the_append(self) -> None:
+        if self.is_up:
+            self.rig.running._executor.submit(lambda: None).result()
 
     @precondition(lambda self: self.is_up and (self.rig.state / "logs.db").exists())
-    @rule(age_s=st.sampled_from((0, 10)))
-    def prune(self, age_s: int) -> None:
+    @rule(age_s=st.sampled_from((0, 10)), level_no=st.sampled_from((None, 20)))
+    def prune(self, age_s: int, level_no: int | None) -> None:
         """As another process does it, between two appends."""
-        self.rig.running._executor.submit(lambda: None).result()
+        self.wait_for_the_append()
         before = self.rig.records()
         with contextlib.closing(open_store(self.rig.store_url)) as store:
             store.prepare()
-            while store.prune(PruneCriteria(before_us=self.rig.clock.now_us() - age_s * 1_000_000)).deleted:
+            before_us = self.rig.clock.now_us() - age_s * 1_000_000
+            while store.prune(PruneCriteria(before_us=before_us, level_no=level_no)).deleted:
                 pass
-        self.promise.is_pruned = True
+        self.promise.pruned_before_us = max(self.promise.pruned_before_us, before_us)
         kept = {record.key for record in self.rig.records()}
         self.promise.expired += stored(record for record in before if record.key not in kept)
 
-    @precondition(lambda self: not self.is_up and (self.rig.state / "logs.db").exists())
     @rule()
-    def copy_the_store(self) -> None:
-        copy_files(self.rig.state, self.base / "store-copy", STORE_FILES)
-        self.expired_then = list(self.promise.expired)
+    def copy_the_state(self) -> None:
+        """The checkpoint and the store: either may be put back later."""
+        copy_files(self.rig.state, self.base / "checkpoint-copy", STATE_FILES)
+        if (self.rig.state / "logs.db").exists():
+            self.wait_for_the_append()
+            copy_files(self.rig.state, self.base / "store-copy", STORE_FILES)
+            self.expired_then = list(self.promise.expired)
 
-    @precondition(lambda self: not self.is_up and (self.base / "store-copy").exists())
+    @precondition(lambda self: (self.base / "store-copy").exists())
     @rule()
     def put_the_store_back(self) -> None:
+        self.rig.close()
         copy_files(self.base / "store-copy", self.rig.state, STORE_FILES)
         self.promise.expired = list(self.expired_then)
         self.is_store_replaced = True
@@ -362,27 +386,18 @@ class LogFiles(RuleBasedStateMachine):
 
     # ---- the checkpoint --------------------------------------------------------------------------------------
 
-    @rule()
-    def copy_the_checkpoint(self) -> None:
-        copy_files(self.rig.state, self.base / "checkpoint-copy", STATE_FILES)
-
-    @precondition(lambda self: not self.is_up and (self.base / "checkpoint-copy").exists())
-    @rule()
-    def put_the_checkpoint_back(self) -> None:
-        copy_files(self.base / "checkpoint-copy", self.rig.state, STATE_FILES)
-        self.checkpoint_lost()
-
     @precondition(lambda self: not self.is_up)
-    @rule(names=st.sampled_from((STATE_FILES, STATE_FILES[:1])))
-    def delete_the_checkpoint(self, names: Sequence[str]) -> None:
-        for name in names:
-            (self.rig.state / name).unlink(missing_ok=True)
-        self.checkpoint_lost()
-
-    @precondition(lambda self: not self.is_up and (self.rig.state / "checkpoint.json").exists())
-    @rule(damage=st.sampled_from((b"", b"\0" * 100, b'{"v":1,"checksum":"', b"x")))
-    def damage_the_checkpoint(self, damage: bytes) -> None:
-        (self.rig.state / "checkpoint.json").write_bytes(damage)
+    @rule(how=st.sampled_from(("older", "deleted", "deleted newest", b"", b"\0" * 100, b'{"v":1,"checksum":"', b"x")))
+    def lose_the_checkpoint(self, how: str | bytes) -> None:
+        """An older one is put back, it is deleted, or these bytes stand in its place."""
+        newest = self.rig.state / "checkpoint.json"
+        if isinstance(how, bytes):
+            newest.write_bytes(how)
+        elif how == "older" and (self.base / "checkpoint-copy").exists():
+            copy_files(self.base / "checkpoint-copy", self.rig.state, STATE_FILES)
+        else:
+            for name in STATE_FILES if how == "deleted" else STATE_FILES[:1]:
+                (self.rig.state / name).unlink(missing_ok=True)
         self.checkpoint_lost()
 
     def checkpoint_lost(self) -> None:
@@ -440,14 +455,18 @@ class LogFiles(RuleBasedStateMachine):
 
     def everything_is_accounted_for(self) -> None:
         """Let everything heal and settle; then the promise has to be kept."""
-        self.is_store_away, self.lost_replies, self.fault_point = False, 0, None
+        self.is_store_away, self.lost_replies = False, 0
         self.finish_compressing()
-        if not self.is_up:
-            self.start()
-        for _ in range(25):
-            self.turn_once()
-            self.rig.clock.advance(10)
+        if self.armed:
+            self.settle()  # losses are told late: here it may still die of that
+            self.armed.clear()
+        self.settle()
         assert self.promise.judge(self.rig.records()) == []
+
+    def settle(self) -> None:
+        for _ in range(25):
+            self.catch_up()
+            self.rig.clock.advance(10)
 
 
 def copy_files(source: Path, target: Path, names: Sequence[str]) -> None:
