@@ -51,11 +51,13 @@ class Counted(msgspec.Struct):
 class RunTemplates(msgspec.Struct, frozen=True):
     """The templates of a run by identity, in the order of their first event.
 
-    `order` holds the identities of its events with the keys of these, repeats left out; empty where not all was read.
+    `order` holds the identities of its events with the keys of these, repeats left out, `times` those of all events
+    with their times; both empty where not all was read.
     """
 
     counted: dict[Identity, Counted]
     order: list[tuple[Identity, str]]
+    times: list[tuple[Identity, int]]
     is_exact: bool
 
 
@@ -79,6 +81,7 @@ class TemplateReader:
         """The templates of some events, in their order."""
         counted: dict[Identity, Counted] = {}
         order: list[tuple[Identity, str]] = []
+        times: list[tuple[Identity, int]] = []
         for line in lines:
             template, values = self.template_of(line)
             identity = (line.function or "", line.level, template.text)
@@ -89,9 +92,10 @@ class TemplateReader:
             known.last_us = line.ts_us
             if known.count <= _MOST_VALUES:
                 known.values.append(values)
+            times.append((identity, line.ts_us))
             if not order or order[-1][0] != identity:
                 order.append((identity, line.key))
-        return RunTemplates(counted, order, True)
+        return RunTemplates(counted, order, times, True)
 
     def template_of(self, line: RunLine) -> tuple[Template, tuple[str, ...]]:
         """An event's template and the values of its fields."""
@@ -118,7 +122,7 @@ class TemplateReader:
             known = counted.setdefault(found.identity, found)
             known.count += tally.count
             known.last_us = max(known.last_us, tally.last_us)
-        return RunTemplates(counted, [], False)
+        return RunTemplates(counted, [], [], False)
 
 
 def _counted(line: RunLine, template: Template) -> Counted:

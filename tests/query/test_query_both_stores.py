@@ -34,6 +34,7 @@ errors
 errors --new
 errors --script etl
 errors --file db.py
+errors --file sources/etl.py
 errors --since-run @last-good
 similar EVENT
 similar metrics

@@ -42,7 +42,7 @@ def diff(session: Session, *, everything: bool) -> None:
 
 @click.command()
 @words("")
-@click.option("--new", "only_new", is_flag=True, help="Only those the script never had before its last good run.")
+@click.option("--new", "only_new", is_flag=True, help="Only what is news since the last good run: never had, or back.")
 @click.option("--since-run", metavar="RUN", help="New means: first seen in runs after this one, as @last-good.")
 @click.option("--fail-if-new", is_flag=True, help="Exit 1 if there is a new one: a gate for CI and agents.")
 @click.option("--file", metavar="PATH", help="Errors that this source file has a part in.")

@@ -24,6 +24,7 @@ from logagent.query.render.lines import (
 
 _SHOWN_DIGITS: Final = 8
 _MAX_TEXT: Final = 160
+_MAX_STEP: Final = 60
 _MAX_FRAMES: Final = 5
 _NAMES: Final = 2
 
@@ -38,7 +39,7 @@ def why_lines(item: Fields, limit: int) -> list[str]:
         lines.append("no error was logged, and the run's end names none")
     if item["errors_total"] > len(item["errors"]):
         lines.append(f"... {item['errors_total'] - len(item['errors'])} more errors in this run")
-    lines += _headed("BEFORE", [_before_line(event, limit) for event in item["before"]])
+    lines += _headed("BEFORE" if item["errors"] else "LAST", [_before_line(event, limit) for event in item["before"]])
     if item["diff"]:
         lines += _headed("DIFF", list(_difference_parts(item["diff"], limit)))
     lines += _headed("LATE", [late_line(late, limit) for late in item["late"]])
@@ -118,7 +119,7 @@ def _frame(frame: Fields) -> str:
 
 def _before_line(event: Fields, limit: int) -> str:
     where, level = clip(place_of(event), 60), level_letter(str(event["level"]))
-    return f"-{event['before']:.1f}s {level} {where} {message_of(event, limit)}"
+    return " ".join(filter(None, (f"-{event['before']:.1f}s", level, where, message_of(event, limit))))
 
 
 def _headed(head: str, lines: Sequence[str]) -> list[str]:
@@ -151,12 +152,21 @@ def _difference_parts(diff: Fields, limit: int) -> Iterator[str]:
         f"~ {visible(each['field'])} {each['base']:g}->{each['run']:g} (median) in {_template(each, limit)}"
         for each in drift
     )
+    yield from (
+        f"~ {duration_text(each['base'])}->{duration_text(each['run'])} {_step(each, limit)}" for each in diff["steps"]
+    )
+    yield from _more(diff, "steps", diff["steps"])
     if diff["first_divergence"]:
         yield f"first divergence after {diff['first_divergence']}"
     for name, (old, now) in diff["changed"].items():
         yield f"{visible(name)} {clip(value_text(old), limit)} -> {clip(value_text(now), limit)}"
     if not diff["exact"]:
         yield "counted by call site, named by samples: these runs have more than 5000 events"
+
+
+def _step(step: Fields, limit: int) -> str:
+    limit = min(limit, _MAX_STEP)
+    return f"from {_template(step['after'], limit) if step['after'] else 'the start'} to {_template(step['to'], limit)}"
 
 
 def _template(each: Fields, limit: int) -> str:
