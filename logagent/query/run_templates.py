@@ -68,6 +68,7 @@ class TemplateReader:
         self._reader = reader
         self._sources = SourceFiles()
         self._masks: dict[str, tuple[Template, tuple[str, ...]]] = {}
+        self._alike: dict[Template, Template] = {}
         self._at_site: dict[tuple[str | None, int | None], Template] = {}
 
     def of_run(self, execution_id: str) -> RunTemplates:
@@ -109,7 +110,9 @@ class TemplateReader:
             self._at_site[site] = written
             return written, written.values_in(line.message) or ()
         if line.message not in self._masks:
-            self._masks[line.message] = mask_template(line.message)
+            template, values = mask_template(line.message)
+            # One object for all alike: its text is put together, and hashed, once.
+            self._masks[line.message] = self._alike.setdefault(template, template), values
         return self._masks[line.message]
 
     def _of_sites(self, tallies: Iterable[SiteTally]) -> RunTemplates:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice, takewhile
 from typing import Any, Final
+
+import msgspec
 
 from logagent.formats.fold import CRASHED, FAILED, RUNNING, SUCCESS, error_state
 from logagent.formats.record import Record
@@ -28,6 +31,7 @@ _BEFORE: Final = 3
 _DIFFERENCES: Final = 4
 _LEARNINGS: Final = 3
 _MOST_RUNS: Final = 1_000
+_RUNS_AT_ONCE: Final = 20
 
 
 def why(reader: Reader, reference: str = "@last-failed", now_us: int | None = None) -> Page:
@@ -129,16 +133,9 @@ def _short_event(record: Record, then_us: int) -> dict[str, Any]:
 
 def _first_bad_run(reader: Reader, summary: RunSummary, found: Sequence[ErrorInRun]) -> dict[str, Any] | None:
     """The first run of the unbroken row of bad ones that this run stands in, if it is not this run."""
-    selection = RunSelection(
-        script=summary.run.script_name,
-        status=(SUCCESS, FAILED, CRASHED),
-        after=(summary.started_us, summary.run.execution_id),
-    )
     first = None
     row = 1
-    for each in reader.runs(selection, _MOST_RUNS).runs:
-        if each.run.status == SUCCESS:
-            break
+    for each in takewhile(lambda run: run.run.status != SUCCESS, islice(_ended_before(reader, summary), _MOST_RUNS)):
         first, row = each, row + 1
     if first is None:
         return None
@@ -149,6 +146,19 @@ def _first_bad_run(reader: Reader, summary: RunSummary, found: Sequence[ErrorInR
         "runs": row,
         "same_error": bool(found) and found[0].fingerprint in same,
     }
+
+
+def _ended_before(reader: Reader, summary: RunSummary) -> Iterator[RunSummary]:
+    """Runs of the script before this one that have ended, the latest first; read as far as they are looked at."""
+    selection = RunSelection(script=summary.run.script_name, status=(SUCCESS, FAILED, CRASHED))
+    last = summary
+    while True:
+        after = (last.started_us, last.run.execution_id)
+        page = reader.runs(msgspec.structs.replace(selection, after=after), _RUNS_AT_ONCE)
+        yield from page.runs
+        if not page.has_more:
+            return
+        last = page.runs[-1]
 
 
 def _learnings(reader: Reader, summary: RunSummary, found: Sequence[ErrorInRun]) -> list[dict[str, Any]]:
