@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from made_history import LEARNING, NOW_US, ORDER, RESOLVED_BY, Truth, history_store
-from query_build import NOON_US, Story, append, filled, raw
+from query_build import ENDED, NOON_US, Story, append, ended_after_another_swallowed, filled, raw, refused
 from query_process import ask
 
 from logagent.errors import BadQuery, NotFound
@@ -233,42 +233,6 @@ def test_new_is_what_the_script_had_in_no_run_up_to_its_last_good_one(tmp_path: 
     assert new(since_run="b") == ["Late"]
     assert new(since_run="@last-good") == []
     assert new() == ["Late", "Middle", "Old"]
-    reader.close()
-
-
-def refused(*frames: tuple[str, str, int]) -> dict[str, Any]:
-    told = [{"file": f"/srv/{file}", "line": line, "function": name} for file, name, line in frames]
-    return {"type": "PoolFull", "value": "db-7 refused 32 clients", "traceback": "", "frames": told}
-
-
-SWALLOWED = refused(("etl.py", "main", 30), ("db.py", "connect", 9))
-ENDED = refused(("etl.py", "main", 34), ("db.py", "write", 14), ("db.py", "connect", 9))
-
-
-def ended_after_another_swallowed(in_one_run: bool) -> Story:
-    """A failure of one type and innermost place was logged and lived on with; another one ended a run."""
-    story = Story()
-    for run in ("good", "bad"):
-        story.start(run)
-        if run == "good" or in_one_run:
-            story.log("metrics flush failed", "ERROR", run=run, exception=SWALLOWED)
-        if run == "good":
-            story.end(run)
-    story.log("write failed, retrying", "WARNING", run="bad")
-    story.end("bad", "failed", error="PoolFull: db-7 refused 32 clients", exception=raw(ENDED))
-    return story
-
-
-@pytest.mark.parametrize("in_one_run", [False, True])
-def test_a_run_that_ended_in_what_another_lived_on_with_is_told_of(tmp_path: Path, in_one_run: bool) -> None:
-    """The end is no echo of a failure that came on another way, or in another run."""
-    reader = read(tmp_path, ended_after_another_swallowed(in_one_run))
-    (found,) = errors(reader, ErrorQuestion(only_new=True))
-    assert [each.function for each in found.frames] == ["main", "write", "connect"]
-    assert (found.message, found.last_run) == ("PoolFull: db-7 refused 32 clients", "bad")
-    item = why(reader)[0]
-    assert item.errors[0].message == "PoolFull: db-7 refused 32 clients" and item.errors[0].is_new
-    assert item.before[-1].message == "write failed, retrying"
     reader.close()
 
 
