@@ -226,12 +226,12 @@ def overview(reader: Reader, daemon: Mapping[str, Any]) -> Page:
         "failed_runs": [run_item(each) for each in failed],
         "daemon": dict(daemon),
     }
-    return Page("overview", [item], total=Total(1, True), hints=_overview_hints(failed))
+    return Page("overview", [item], total=Total(1, True), hints=_overview_hints(recent, failed))
 
 
-def _overview_hints(failed: object) -> list[str]:
+def _overview_hints(recent: object, failed: object) -> list[str]:
     hints = [command("why")] if failed else []
-    return [*hints, command("show", "@last"), command("errors")]
+    return [*hints, *([command("show", "@last")] if recent else []), command("errors")]
 
 
 def active_runs(reader: Reader, limit: int = 100) -> Page:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ from logagent.query.learning import search_learnings
 from logagent.query.patterns import PatternQuestion, patterns
 from logagent.query.render.compact import compact
 from logagent.query.similar import similar
+from logagent.query.skill import SKILL
 from logagent.query.template import Template, mask_template
 from logagent.query.why import MAX_TOKENS, why
 from logagent.store import open_reader
@@ -553,6 +556,24 @@ def test_a_name_from_a_log_that_is_no_plain_one_is_in_no_hint(tmp_path: Path) ->
     ):
         assert "evil" not in json.dumps(ask("--store", url, "-o", "json", *words).document["hints"])
     assert ask("--store", url, "-o", "compact", "runs", "etll").out.count("there are: etl\n") == 1
+
+
+def test_every_next_command_runs_as_printed_in_an_empty_store_too(tmp_path: Path) -> None:
+    """By a shell's rules, to the end."""
+    url = filled(tmp_path, [])
+    for words in ([], ["errors"], ["similar", "x"], ["runs"], ["overdue"], ["learn", "search"]):
+        for hint in ask("--store", url, "-o", "json", *words).document["hints"]:
+            if hint.startswith("logagent-query "):
+                assert ask(*shlex.split(hint)[1:]).code == 0, hint
+
+
+def test_what_the_skill_tells_agents_to_ask_is_answered(history: tuple[Reader, Truth, str]) -> None:
+    """Each reading command in it, as it stands."""
+    commands = re.findall(r"`logagent-query ([^`]+)`", SKILL)
+    reading = [shlex.split(each) for each in commands if not each.startswith(("learn add", "learn confirm", "resolve"))]
+    assert len(reading) > 10
+    for words in reading:
+        assert ask("--store", history[2], *words).code == (1 if "--fail-if-new" in words else 0), words
 
 
 FORMS = ("table", "jsonl", "json", "compact", "csv")

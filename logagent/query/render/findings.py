@@ -90,9 +90,7 @@ def _error_lines(error: Fields, script: str, limit: int) -> Iterator[str]:
 
 def _news(error: Fields, script: str) -> str:
     name = visible(script)
-    known = (
-        f"NEW for {name} ({error['earlier_runs']} runs)" if error["is_new"] else f"in {error['runs']} runs of {name}"
-    )
+    known = f"NEW for {name} ({error['earlier_runs']} runs)" if error["is_new"] else f"in {_runs(error)} of {name}"
     others = [f"{each['count']}x in {_name(each)}, last {each['last'][:10]}" for each in error["elsewhere"][:_NAMES]]
     state = ""
     if error["state"] != "open":
@@ -103,6 +101,10 @@ def _news(error: Fields, script: str) -> str:
 
 def _name(script: Fields) -> str:
     return clip(visible(str(script["script_name"])), 60) or "no script"
+
+
+def _runs(seen: Fields) -> str:
+    return f"{seen['runs']} run{'' if seen['runs'] == 1 else 's'}"
 
 
 def frames_text(frames: Sequence[Fields]) -> str:
@@ -219,7 +221,7 @@ def overdue_lines(item: Fields, limit: int) -> list[str]:
 
 def error_group_lines(item: Fields, limit: int) -> list[str]:
     """One error: how new, how often, where, its latest message."""
-    scripts = ", ".join(f"{_name(each)} {each['count']}x in {each['runs']} runs" for each in item["scripts"][:4])
+    scripts = ", ".join(f"{_name(each)} {each['count']}x in {_runs(each)}" for each in item["scripts"][:4])
     head = f"{item['fingerprint'][:_SHOWN_DIGITS]} {item['status'].upper()} {item['count']}x {scripts}"
     lines = [f"{head}; {item['first'][:16]}Z .. {item['last'][:16]}Z {item.get('id') or ''}".rstrip()]
     exception = item.get("exception")
