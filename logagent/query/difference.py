@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from statistics import median
 from typing import Any, Final, TypeAlias
@@ -34,8 +34,8 @@ def diff(reader: Reader, reference: str, base: str | None = None, *, everything:
 
     Returns:
         One item {run, base, same_arguments, changed: {field: [base, run]}, new, missing, moved, drift: templates,
-        steps: what took otherwise between two templates that both runs have, first_divergence: id of the last event
-        in common, exact}; lists of at most 20 unless `everything`.
+        steps: what took otherwise between two templates that both runs have, renamed: templates that another function
+        says now, first_divergence: id of the last event in common, exact}; lists of at most 20 unless `everything`.
 
     Raises:
         NotFound: no such run, or nothing to compare it with.
@@ -64,6 +64,8 @@ def _hints(summary: RunSummary, base: RunSummary) -> list[str]:
 def difference(templates: TemplateReader, run: RunSummary, base: RunSummary, most: int) -> dict[str, Any]:
     """The difference as fields of an item, each list's most telling first, with how many there are."""
     here, there = templates.of_run(run.run.execution_id), templates.of_run(base.run.execution_id)
+    renamed = _renamed(here, there)
+    there = _under_new_names(there, renamed)
     new = _telling(each for key, each in here.counted.items() if key not in there.counted)
     missing = _telling(each for key, each in there.counted.items() if key not in here.counted)
     both = [(there.counted[key], each) for key, each in here.counted.items() if key in there.counted]
@@ -77,16 +79,46 @@ def difference(templates: TemplateReader, run: RunSummary, base: RunSummary, mos
         "moved": [_document(each, run) | {"base_count": old.count} for old, each in moved[:most]],
         "drift": drift[:most],
         "steps": steps[:most],
+        "renamed": [_rename(old, now) for old, now in renamed.items()][:most],
         "totals": {
             "new": len(new),
             "missing": len(missing),
             "moved": len(moved),
             "drift": len(drift),
             "steps": len(steps),
+            "renamed": len(renamed),
         },
         "first_divergence": _divergence(here, there),
         "exact": here.is_exact and there.is_exact,
     }
+
+
+def _renamed(here: RunTemplates, there: RunTemplates) -> dict[Identity, Identity]:
+    """By its identity in the base, what another function says now in the same words, and only that one."""
+    mine, theirs = _by_words(here, there), _by_words(there, here)
+    return {old[0]: mine[words][0] for words, old in theirs.items() if len(old) == len(mine.get(words, ())) == 1}
+
+
+def _by_words(one: RunTemplates, other: RunTemplates) -> dict[tuple[str, str], list[Identity]]:
+    found: defaultdict[tuple[str, str], list[Identity]] = defaultdict(list)
+    for identity in one.counted.keys() - other.counted.keys():
+        found[identity[1:]].append(identity)
+    return found
+
+
+def _under_new_names(there: RunTemplates, renamed: Mapping[Identity, Identity]) -> RunTemplates:
+    if not renamed:
+        return there
+    return RunTemplates(
+        {renamed.get(identity, identity): each for identity, each in there.counted.items()},
+        [(renamed.get(identity, identity), key) for identity, key in there.order],
+        [(renamed.get(identity, identity), ts_us) for identity, ts_us in there.times],
+        there.is_exact,
+    )
+
+
+def _rename(old: Identity, now: Identity) -> dict[str, Any]:
+    return {"level": now[1], "text": now[2], "base": old[0] or None, "run": now[0] or None}
 
 
 def _telling(found: Iterable[Counted]) -> list[Counted]:

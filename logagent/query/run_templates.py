@@ -105,7 +105,7 @@ class TemplateReader:
         values = known.values_in(line.message) if known else None
         if known is not None and values is not None:
             return known, values
-        written = self._sources.template(line.file, line.line, line.message)
+        written = self._sources.template(line.file, line.line, line.function, line.message)
         if written is not None:
             self._at_site[site] = written
             return written, written.values_in(line.message) or ()

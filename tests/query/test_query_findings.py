@@ -111,6 +111,57 @@ def test_a_changed_source_is_not_believed(tmp_path: Path) -> None:
     reader.close()
 
 
+MOVED = """\
+# two lines
+# were added
+def load(rows):
+    log.info(f"wrote {rows} rows")
+
+def other(x, rows):
+    log.info("{}", x)
+    log.info(f"wrote {rows} rows in all")
+
+def added(rows):
+    log.info(f"wrote {rows}")
+"""
+
+
+def test_a_call_that_has_moved_is_the_same_template(tmp_path: Path) -> None:
+    """Runs from before and after an edit differ in what they said, not in where the call stands."""
+    source = tmp_path / "etl.py"
+    source.write_text(MOVED)
+    story = Story()
+    for run, line in (("before", 2), ("after", 4), ("on another's line", 7)):
+        story.start(run)
+        story.log("wrote 7 rows", run=run, file_path=str(source), line_number=line, function_name="load")
+        story.log("said 8 of 9", run=run, file_path=str(source), line_number=99, function_name="load")
+        story.end(run)
+    reader = read(tmp_path, story)
+    for run in ("before", "after", "on another's line"):
+        texts = [each.text for each in patterns(reader, PatternQuestion(run=run))]
+        assert sorted(texts) == ["said {n} of {n}", "wrote {rows} rows"]
+    item = diff(reader, "after", "before")[0]
+    assert (item.new, item.missing) == ((), ())
+    reader.close()
+
+
+def test_a_function_that_was_renamed_makes_no_template_new(tmp_path: Path) -> None:
+    """It is told of as that; what two functions say in the same words is told apart."""
+    story = Story()
+    for run, functions in (("a", ("fetch", "one", "two")), ("b", ("fetch_pages", "three", "four"))):
+        story.start(run)
+        for text, function in zip(("page 1", "done", "done"), functions, strict=True):
+            story.log(text, run=run, function_name=function)
+        story.end(run)
+    reader = read(tmp_path, story)
+    item = diff(reader, "b", "a")[0]
+    (renamed,) = item.renamed
+    assert (renamed.text, renamed.base, renamed.run) == ("page {n}", "fetch", "fetch_pages")
+    assert [each.text for each in (*item.new, *item.missing)] == ["done"] * 4
+    assert "~ said by fetch -> fetch_pages: I page {n}" in compact(diff(reader, "b", "a"))
+    reader.close()
+
+
 def test_why_is_the_evidence_pack(history: tuple[Reader, Truth, str]) -> None:
     """Everything that is known of the failure, under 800 tokens, and the base it compares with."""
     reader, truth, _ = history

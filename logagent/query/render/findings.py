@@ -158,12 +158,18 @@ def _difference_parts(diff: Fields, limit: int) -> Iterator[str]:
         f"~ {duration_text(each['base'])}->{duration_text(each['run'])} {_step(each, limit)}" for each in diff["steps"]
     )
     yield from _more(diff, "steps", diff["steps"])
+    yield from (f"~ said by {_functions(each, limit)}: {_template(each, limit)}" for each in diff["renamed"])
+    yield from _more(diff, "renamed", diff["renamed"])
     if diff["first_divergence"]:
         yield f"first divergence after {diff['first_divergence']}"
     for name, (old, now) in diff["changed"].items():
         yield f"{visible(name)} {clip(value_text(old), limit)} -> {clip(value_text(now), limit)}"
     if not diff["exact"]:
         yield "counted by call site, named by samples: these runs have more than 5000 events"
+
+
+def _functions(renamed: Fields, limit: int) -> str:
+    return " -> ".join(clip(visible(str(renamed[name] or "no function")), limit) for name in ("base", "run"))
 
 
 def _step(step: Fields, limit: int) -> str:
