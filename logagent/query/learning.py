@@ -146,7 +146,7 @@ def add(
     if not text.strip():
         raise BadQuery("learn add takes what was learnt, one sentence that stands alone")
     if not evidence:
-        raise BadQuery("a learning is worth its evidence: give --evidence '#event' or --evidence @last")
+        raise BadQuery("a learning is worth its evidence: name a run (@last) or an event ('#9be2c41f') that shows it")
     if not 0 <= confidence <= 1:
         raise BadQuery(f"confidence {confidence} is out of range 0 to 1")
     shown_by = [_evidence(reader, each) for each in evidence]

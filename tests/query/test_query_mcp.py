@@ -54,6 +54,7 @@ def test_a_client_finds_nine_tools_that_read(history: tuple[str, Truth]) -> None
     assert len(first) == 9 and all(tool.annotations.read_only_hint for tool in first)
     (allowed, _) = with_client(history[0], tools, "--allow-write")
     assert allowed[-1].name == "record_learning" and not allowed[-1].annotations.read_only_hint
+    assert not allowed[-1].annotations.idempotent_hint and first[0].annotations.idempotent_hint
     size = sum(len(json.dumps(tool.model_dump(mode="json", by_alias=True, exclude_none=True))) for tool in allowed)
     assert size / TOKENS < 3_000
 
@@ -148,6 +149,13 @@ def test_a_bad_call_is_told_what_is_wrong(tools: Tools, name: str, arguments: di
     """Strict in meaning: nothing invalid is replaced; a stable word first, the nearest valid thing named."""
     answer = tools.call(name, arguments)
     assert answer.is_error and answer.text.startswith(said)
+
+
+def test_what_writes_is_not_permitted_unless_it_was_allowed(history: tuple[str, Truth], tmp_path: Path) -> None:
+    """And says how it would be."""
+    reading = Tools(Place(history[0], str(tmp_path)), allow_write=False)
+    answer = reading.call("record_learning", {"learning": "x", "evidence": ["@last"]})
+    assert answer.is_error and answer.text.startswith("not_permitted") and "--allow-write" in answer.text
 
 
 def test_pages_follow_each_other_by_the_cursor(tools: Tools) -> None:

@@ -69,6 +69,8 @@ class Tools:
     def call(self, name: str, given: Mapping[str, Any]) -> Answer:
         """Answer one call; what cannot be answered is an answer too, beginning with a stable word."""
         definition = next((each for each in self.definitions if each.name == name), None)
+        if definition is None and any(each.name == name for each in DEFINITIONS):
+            return Answer(f"not_permitted: {name} writes; it is there with `mcp --allow-write`", None, True)
         if definition is None:
             return Answer(
                 f"bad_query: no tool {name!r} (there are {', '.join(t.name for t in self.definitions)})", None, True

@@ -24,6 +24,7 @@ from logagent.query.render.lines import (
 
 _SHOWN_DIGITS: Final = 8
 _MAX_TEXT: Final = 160
+_MAX_LATER_TEXT: Final = 100
 _MAX_STEP: Final = 60
 _MAX_FRAMES: Final = 5
 _NAMES: Final = 2
@@ -33,8 +34,9 @@ def why_lines(item: Fields, limit: int) -> list[str]:
     """The evidence pack."""
     limit = min(limit, _MAX_TEXT)
     lines = [_run_head(item["run"], item["usual"], limit), *_base_line(item, limit)]
-    for error in item["errors"]:
-        lines += _error_lines(error, str(item["run"].get("script_name", "")), limit)
+    for at, error in enumerate(item["errors"]):
+        most = limit if at == 0 else min(limit, _MAX_LATER_TEXT)
+        lines += _error_lines(error, str(item["run"].get("script_name", "")), most)
     if not item["errors"]:
         lines.append("no error was logged, and the run's end names none")
     if item["errors_total"] > len(item["errors"]):
