@@ -34,6 +34,7 @@ from logagent.query.item import Item, Page
 from logagent.query.language import parse_query
 from logagent.query.plug_ins import Embedder, HybridSearch, MemoryBackend, RelationshipExtractor
 from logagent.query.sources import Place, find_place, open_source, status_of
+from logagent.query.unseen import wait_for_ends
 from logagent.query.window import python_window
 from logagent.settings import load_settings
 from logagent.store.protocol import Reader
@@ -75,6 +76,7 @@ class SyncAgentLogManager:
         self._extractor = extractor
         self._memory = memory
         self._reader: Reader | None = None
+        self._opened: Place
 
     def __enter__(self) -> SyncAgentLogManager:
         return self
@@ -94,9 +96,15 @@ class SyncAgentLogManager:
 
     @property
     def reader(self) -> Reader:
-        """The store's reading handle, opened when first needed."""
+        """The store's reading handle, opened when first needed; it knows of the runs that have ended by now.
+
+        As far as that can be waited for: see `unseen`.
+        """
         if self._reader is None:
-            self._reader = open_source(self._place.url)
+            self._opened = self._place
+            self._reader = open_source(self._opened.url)
+        if self._opened.is_store:
+            wait_for_ends(self._reader, status_of(self._opened))
         return self._reader
 
     def interrupt(self) -> None:

@@ -22,6 +22,7 @@ from logagent.query.render.compact import compact
 from logagent.query.render.escape import json_text
 from logagent.query.render.failure import error_word
 from logagent.query.sources import Place, open_source, status_of
+from logagent.query.unseen import wait_for_ends
 from logagent.query.window import resolve_window
 from logagent.query.wording import PROGRAM
 from logagent.store.protocol import Reader
@@ -83,7 +84,9 @@ class Tools:
 
     def _answered(self, definition: ToolDefinition, arguments: Arguments, given: Mapping[str, Any]) -> Answer:
         now = datetime.now(UTC)
-        pages = _ASKED[definition.name](self, arguments, now)
+        unseen = wait_for_ends(self.reader, status_of(self._place)) if self._place.is_store else []
+        first, *rest = _ASKED[definition.name](self, arguments, now)
+        pages = [first.with_hints([*unseen, *first.hints]), *rest]
         budget = arguments.number("max_tokens", DEFAULT_TOKENS) if "max_tokens" in definition.properties else 0
         budget = budget or (why.MAX_TOKENS if definition.name == "explain_failure" else DEFAULT_TOKENS)
         suggested = _suggestions(definition, pages, given)
