@@ -56,7 +56,8 @@ def event_line(given: bytes, pending: _Pending, now_us: int) -> bytes:
     """The native line of an event."""
     event = _event(given)
     if event is None:
-        return _log({}, "WARNING", "a hook event that is no JSON object", {"length": len(given)})
+        what = "of over 8 MiB" if len(given) == _MAX_INPUT_BYTES else "that is no JSON object"
+        return _log({}, "WARNING", f"a hook event {what}", {"length": len(given)})
     name = str(event.get("hook_event_name") or "unknown event")
     if name == "SessionStart":
         return _run_start(event)

@@ -189,6 +189,28 @@ def test_the_command_changes_the_file_and_changes_it_back(tmp_path: Path) -> Non
     assert json.loads(settings.read_text()) == OTHERS
 
 
+@pytest.mark.parametrize("indent", [2, 4, "\t"])
+def test_the_file_keeps_its_look(tmp_path: Path, indent: int | str) -> None:
+    """Only lines of ours are shown as changed, and back again it is the same to the byte."""
+    settings = tmp_path / "settings.json"
+    settings.write_text(json.dumps(OTHERS, indent=indent) + "\n")
+    before = settings.read_bytes()
+    shown = run_hooks("install", "--dry-run", "--settings", str(settings)).stdout
+    taken = [line for line in shown.splitlines() if line.startswith("-") and not line.startswith("---")]
+    assert all(line.strip("- \t") in ("]", "}", "],", "},") for line in taken)
+    run_hooks("install", "--settings", str(settings))
+    run_hooks("uninstall", "--settings", str(settings))
+    assert settings.read_bytes() == before
+
+
+def test_an_event_too_large_to_read_is_told_of(tmp_path: Path) -> None:
+    """As what it is; the caller goes on."""
+    ended = hook(tmp_path, tool("PostToolUse", tool_response={"stdout": "x" * 9_000_000}))
+    (line,) = [record.line for record in records(tmp_path)]
+    assert (ended.returncode, ended.stdout) == (0, b"")
+    assert isinstance(line, LogLine) and line.message == "a hook event of over 8 MiB"
+
+
 def test_a_settings_file_that_is_no_json_is_left_as_it_is(tmp_path: Path) -> None:
     """It is the person's to mend."""
     settings = tmp_path / "settings.json"

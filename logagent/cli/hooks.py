@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -102,7 +103,7 @@ def _is_ours(hook: Any) -> bool:
 def _change(path: Path, change: Any, *, dry_run: bool) -> None:
     before = _read(path)
     document = _parsed(before, path)
-    after = json.dumps(change(document), indent=2, ensure_ascii=False) + "\n"
+    after = json.dumps(change(document), indent=_indent(before), ensure_ascii=False) + "\n"
     if json.loads(after) == document:
         click.echo(f"{path}: nothing to change")
     elif dry_run:
@@ -111,6 +112,12 @@ def _change(path: Path, change: Any, *, dry_run: bool) -> None:
     else:
         _write(path, after)
         click.echo(f"{path}: changed")
+
+
+def _indent(text: str) -> str:
+    """As whoever wrote the file indents, so that only what we change looks changed."""
+    found = re.search(r'\n([ \t]+)"', text)
+    return found.group(1) if found else "  "
 
 
 def _read(path: Path) -> str:

@@ -175,6 +175,11 @@ def _below_entry(frames: tuple[OwnFrame, ...]) -> tuple[OwnFrame, ...]:
     return inner or frames[-1:]
 
 
+def has_entry(shape: ErrorShape) -> bool:
+    """True if the way began where a script begins, which is no part of the fingerprint."""
+    return shape.frames != _below_entry(shape.frames)
+
+
 def _own_frame(frame: Any) -> OwnFrame | None:
     if not isinstance(frame, dict):
         return None

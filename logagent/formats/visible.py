@@ -10,10 +10,10 @@ from typing import Final
 
 _UNSAFE: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f"  # C0, DEL, C1: escape sequences begin with one of them
-    "\xad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"  # invisible, or turn text around
+    "\xad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff"  # invisible, or turn text around
     "\u2028\u2029"  # end a line in some readers
     "\ud800-\udfff"  # lone surrogates cannot be encoded
-    "\U000e0000-\U000e007f]"  # tags: text that only a model sees
+    "\U000e0000-\U000e0fff]"  # tags and selectors of variants: text that only a model sees
 )
 _NAMED: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from logagent.embedders import configured_embedder
 from logagent.formats import end_run, log_agent_learning, script_execution, start_run
 from logagent.query import (
+    bookmarks,
     counts,
     events,
     findings,
     free,
     history,
     hybrid,
+    learning,
     memory,
     plain_search,
     pruning,
@@ -26,10 +29,13 @@ from logagent.query import (
     runs,
 )
 from logagent.query.execution_errors import execution_errors
+from logagent.query.freshness import LOG_FILE, daemon_document
 from logagent.query.item import Item, Page
 from logagent.query.language import parse_query
 from logagent.query.plug_ins import Embedder, HybridSearch, MemoryBackend, RelationshipExtractor
 from logagent.query.sources import Place, find_place, open_source, status_of
+from logagent.query.unseen import wait_for_ends
+from logagent.query.window import python_window
 from logagent.settings import load_settings
 from logagent.store.protocol import Reader
 
@@ -70,6 +76,7 @@ class SyncAgentLogManager:
         self._extractor = extractor
         self._memory = memory
         self._reader: Reader | None = None
+        self._opened: Place
 
     def __enter__(self) -> SyncAgentLogManager:
         return self
@@ -89,9 +96,15 @@ class SyncAgentLogManager:
 
     @property
     def reader(self) -> Reader:
-        """The store's reading handle, opened when first needed."""
+        """The store's reading handle, opened when first needed; it knows of the runs that have ended by now.
+
+        As far as that can be waited for: see `unseen`.
+        """
         if self._reader is None:
-            self._reader = open_source(self._place.url)
+            self._opened = self._place
+            self._reader = open_source(self._opened.url)
+        if self._opened.is_store:
+            wait_for_ends(self._reader, status_of(self._opened))
         return self._reader
 
     def interrupt(self) -> None:
@@ -165,15 +178,102 @@ class SyncAgentLogManager:
             self._embedder = configured_embedder(load_settings(flags={"state_dir": self._given[1]}))
         return hybrid.StoreSearch(self.reader, self._embedder)
 
-    def search(self, text: str = "", *, limit: int = 100, next: str | None = None) -> Page:  # noqa: A002
+    def search(
+        self,
+        text: str = "",
+        *,
+        time_range: Mapping[str, Any] | None = None,
+        limit: int = 100,
+        next: str | None = None,  # noqa: A002
+        since_read: str | None = None,
+    ) -> Page:
         """Events by the query language of `logagent-query search`, newest first; `next` is a page's cursor.
+
+        Args:
+            since_read: a bookmark's name: only what was stored since the last question with it.
 
         >>> page = log.search("level>=warning -retrying")
         >>> page.total.value, page[0].level, page.next
         (1, 'ERROR', None)
         """
-        question = events.EventQuestion(where=parse_query(text), limit=limit, next=next)
+        window = python_window(time_range)
+        question = events.EventQuestion(where=parse_query(text), window=window, limit=limit, next=next)
+        if since_read is not None:
+            return bookmarks.arrived_since(self._place.state_dir, since_read, self.reader, question)
         return events.search(self.reader, question)
+
+    def event(self, event: str) -> Page:
+        """One event, whole, by its shown id (`#9be2c41f`) or its key.
+
+        >>> log.event(log.search("refused")[0].key)[0].function_name
+        'write'
+        """
+        return events.event(self.reader, event)
+
+    def context(self, event: str, before: int = 10, after: int = 10) -> Page:
+        """What happened around an event, in the order of its run.
+
+        >>> [each.level for each in log.context(log.search("refused")[0].key, before=1, after=1)]
+        ['WARNING', 'ERROR']
+        """
+        return events.context(self.reader, event, before, after)
+
+    def stats(self, by: str = "level", query: str = "", *, time_range: Mapping[str, Any] | None = None) -> Page:
+        """Events counted by level, script, run, function, file, host, hour or day.
+
+        >>> log.stats("script")[0].to_dict()["count"]
+        3
+        """
+        return counts.stats(self.reader, by, parse_query(query), python_window(time_range))
+
+    def fields(self, query: str = "", *, time_range: Mapping[str, Any] | None = None) -> Page:
+        """Which fields matching events have, and their commonest values.
+
+        >>> [each.field for each in log.fields("loaded") if each.field.startswith("extra")]
+        ['extra.response', 'extra.user']
+        """
+        return counts.fields(self.reader, parse_query(query), python_window(time_range))
+
+    def overview(self) -> Page:
+        """What ran, what failed, how far the daemon is: one item.
+
+        >>> log.overview()[0].runs_by_status.failed
+        1
+        """
+        place = self._place
+        daemon = daemon_document(status_of(place), _now_us()) if place.is_store else LOG_FILE
+        return runs.overview(self.reader, daemon)
+
+    def runs(
+        self,
+        script: str | None = None,
+        *,
+        status: Sequence[str] = (),
+        time_range: Mapping[str, Any] | None = None,
+        limit: int = 50,
+        next: str | None = None,  # noqa: A002
+    ) -> Page:
+        """Runs, newest first; `next` is a page's cursor.
+
+        >>> [run.execution_id for run in log.runs("etl", status=["failed"])]
+        ['etl_2']
+        """
+        return runs.runs(self.reader, _run_question(script, status, time_range, limit, next))
+
+    def slowest_runs(
+        self,
+        script: str | None = None,
+        *,
+        status: Sequence[str] = (),
+        time_range: Mapping[str, Any] | None = None,
+        limit: int = 50,
+    ) -> Page:
+        """The runs that took longest first.
+
+        >>> log.slowest_runs(limit=1)[0].execution_id
+        'etl_2'
+        """
+        return runs.slowest_runs(self.reader, _run_question(script, status, time_range, limit, None))
 
     def get_latest_response(self, script_name: str, execution_id: str | None = None) -> Any:
         """The newest `extra_data.response` of a script, whole; NotFound if it never bound one.
@@ -296,14 +396,30 @@ class SyncAgentLogManager:
         return findings.diff(self.reader, run, base, everything=everything)
 
     def errors(
-        self, script: str | None = None, *, new: bool = False, since_run: str | None = None, file: str | None = None
+        self,
+        script: str | None = None,
+        *,
+        new: bool = False,
+        since_run: str | None = None,
+        file: str | None = None,
+        time_range: Mapping[str, Any] | None = None,
+        limit: int = 50,
+        since_read: str | None = None,
     ) -> Page:
         """Errors by fingerprint, the new ones first.
+
+        Args:
+            since_read: a bookmark's name: only what was stored since the last question with it.
 
         >>> [(each.type, each.status) for each in log.errors()]
         [('ConnectionError', 'new')]
         """
-        question = findings.ErrorQuestion(script=script, only_new=new, since_run=since_run, file=file)
+        window = python_window(time_range)
+        question = findings.ErrorQuestion(
+            script=script, only_new=new, since_run=since_run, file=file, window=window, limit=limit
+        )
+        if since_read is not None:
+            return bookmarks.errors_since(self._place.state_dir, since_read, self.reader, question)
         return findings.errors(self.reader, question)
 
     def similar(self, text: str, limit: int = 10) -> Page:
@@ -314,13 +430,27 @@ class SyncAgentLogManager:
         """
         return findings.similar(self.reader, text, limit)
 
-    def patterns(self, query: str = "", *, run: str | None = None, rare: bool = False, limit: int = 50) -> Page:
+    def patterns(
+        self,
+        query: str = "",
+        *,
+        run: str | None = None,
+        rare: bool = False,
+        new_since: datetime | None = None,
+        limit: int = 50,
+    ) -> Page:
         """Events by template, the most frequent first.
+
+        Args:
+            new_since: only templates that nothing before then has.
 
         >>> log.patterns(run="etl_1")[0].text
         'loaded {n} rows'
         """
-        question = findings.PatternQuestion(where=parse_query(query), run=run, rare=rare, limit=limit)
+        since_us = python_window({"start": new_since}).since_us if new_since is not None else None
+        question = findings.PatternQuestion(
+            where=parse_query(query), run=run, rare=rare, new_since_us=since_us, limit=limit
+        )
         return findings.patterns(self.reader, question)
 
     def overdue(self, script: str | None = None) -> Page:
@@ -337,10 +467,69 @@ class SyncAgentLogManager:
         Raises:
             ConfigError: nothing watches the log directory, or it cannot be written to.
         """
-        settings = load_settings(flags={"state_dir": self._place.state_dir})
-        status = status_of(self._place)
-        write = findings.line_writer(settings, status.watched if status else ())
-        return findings.resolve(self.reader, write, fingerprint, by)
+        return findings.resolve(self.reader, self._write, fingerprint, by)
+
+    def reopen(self, fingerprint: str, by: str = "") -> Page:
+        """Take back that an error is resolved.
+
+        Raises: as `resolve`.
+        """
+        return findings.resolve(self.reader, self._write, fingerprint, by, "reopen")
+
+    def search_learnings(self, text: str = "", limit: int = 20, *, with_gone: bool = False) -> Page:
+        """Learnings with any of the words, best first, with what they have earned; without words all, newest first.
+
+        >>> log.search_learnings("workers")[0].learning
+        'keep workers below 16'
+        """
+        return learning.search_learnings(self.reader, text, limit, with_gone=with_gone)
+
+    def show_learning(self, learning_id: str) -> Page:
+        """One learning with its evidence and what became of it.
+
+        >>> log.show_learning("L-5f21c0")[0].stated
+        0.9
+        """
+        return learning.shown(self.reader, learning_id)
+
+    def add_learning(
+        self,
+        text: str,
+        evidence: Sequence[str],
+        *,
+        function: str | None = None,
+        confidence: float = 0.8,
+        context: Mapping[str, Any] | None = None,
+    ) -> Page:
+        """Write down what was learnt by a line, with events and runs that show it; what is known is confirmed instead.
+
+        Raises:
+            BadQuery, NotFound: no such evidence.
+            ConfigError: nothing watches the log directory, or it cannot be written to.
+        """
+        return learning.add(
+            self.reader, self._write, text, evidence=evidence, function=function, confidence=confidence, context=context
+        )
+
+    def confirm_learning(self, learning_id: str, reason: str = "") -> Page:
+        """Say by a line that a learning was applied and held. Raises: as `add_learning`."""
+        return self._act("confirm", learning_id, reason)
+
+    def refute_learning(self, learning_id: str, reason: str = "") -> Page:
+        """Say by a line that a learning did not hold. Raises: as `add_learning`."""
+        return self._act("refute", learning_id, reason)
+
+    def retire_learning(self, learning_id: str, reason: str = "") -> Page:
+        """Say by a line that a learning no longer matters. Raises: as `add_learning`."""
+        return self._act("retire", learning_id, reason)
+
+    def _act(self, action: str, learning_id: str, reason: str) -> Page:
+        return learning.act(self._write, learning.learning_of(self.reader, learning_id), action, reason=reason)
+
+    @property
+    def _write(self) -> learning.Write:
+        """What writes a line where the daemon finds it."""
+        return learning.writer_for(self._place, status_of(self._place))
 
     def prune_logs(
         self,
@@ -362,6 +551,14 @@ class SyncAgentLogManager:
             dry_run=dry_run,
             now_us=_now_us(),
         )
+
+
+def _run_question(
+    script: str | None, status: Sequence[str], time_range: Mapping[str, Any] | None, limit: int, following: str | None
+) -> runs.RunQuestion:
+    window, statuses = python_window(time_range), tuple(status)
+    written = (str(script), str(statuses), str(window))
+    return runs.RunQuestion(script=script, status=statuses, window=window, limit=limit, next=following, written=written)
 
 
 def _now_us() -> int:

@@ -18,15 +18,28 @@ _LOGGING: Final = frozenset(
     {"trace", "debug", "info", "success", "warning", "warn", "error", "critical", "exception", "fatal", "log"}
 )
 _PERCENT: Final = re.compile(r"%%|%(?:\((\w+)\))?[#0\- +]*(?:\d+|\*)?(?:\.\d+)?[diouxXeEfFgGcrsa]")
+_WORD: Final = re.compile(r"[^\W\d_]{3}")
 _UNNAMED: Final = "value"
+MODULE: Final = "<module>"
 
 
 class LogCall(msgspec.Struct, frozen=True):
-    """A log call in the source, from its first to its last line."""
+    """A log call in the source, from its first to its last line, and the function that it stands in."""
 
     first_line: int
     last_line: int
     template: Template
+    function: str = MODULE
+
+    @property
+    def constant_length(self) -> int:
+        """Characters that stand in every message of it."""
+        return sum(map(len, self.template.constants))
+
+    @property
+    def is_telling(self) -> bool:
+        """True if its messages have a word that says whose they are."""
+        return any(_WORD.search(constant) for constant in self.template.constants)
 
 
 def log_calls(source: str) -> list[LogCall]:
@@ -39,10 +52,18 @@ def log_calls(source: str) -> list[LogCall]:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
-    return [found for node in ast.walk(tree) if isinstance(node, ast.Call) and (found := _log_call(node))]
+    calls: list[LogCall] = []
+    waiting: list[tuple[ast.AST, str]] = [(tree, MODULE)]
+    while waiting:
+        node, function = waiting.pop()
+        if isinstance(node, ast.Call) and (found := _log_call(node, function)):
+            calls.append(found)
+        within = node.name if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else function
+        waiting += [(child, within) for child in ast.iter_child_nodes(node)]
+    return calls
 
 
-def _log_call(call: ast.Call) -> LogCall | None:
+def _log_call(call: ast.Call, function: str) -> LogCall | None:
     if not isinstance(call.func, ast.Attribute) or call.func.attr not in _LOGGING:
         return None
     at = 1 if call.func.attr == "log" else 0
@@ -51,7 +72,7 @@ def _log_call(call: ast.Call) -> LogCall | None:
     parts = _message(call.args[at], call.args[at + 1 :], call.keywords)
     if parts is None:
         return None
-    return LogCall(call.lineno, call.end_lineno or call.lineno, _template(parts))
+    return LogCall(call.lineno, call.end_lineno or call.lineno, _template(parts), function)
 
 
 def _template(parts: _Parts) -> Template:

@@ -8,7 +8,7 @@ import msgspec
 
 from logagent.formats.times import utc_text
 from logagent.query.item import Window
-from logagent.query.wording import query_text
+from logagent.query.wording import is_plain_name, query_text
 from logagent.store.protocol import Reader, Total
 from logagent.store.selection import And, Condition, RunSelection, Selection, TextMatch
 
@@ -68,4 +68,5 @@ def _last_run(reader: Reader) -> list[str]:
     if not runs:
         return ["no run was ever seen"]
     last = runs[0]
-    return [f"the last run seen is {last.run.execution_id} ({last.run.status}), begun {utc_text(last.started_us)}"]
+    name = f" {last.run.execution_id}" if is_plain_name(last.run.execution_id) else ""
+    return [f"the last run seen is{name} ({last.run.status}), begun {utc_text(last.started_us)}"]

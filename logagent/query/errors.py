@@ -10,10 +10,10 @@ from typing import Any, Final
 import msgspec
 
 from logagent.errors import BadQuery, NotFound
-from logagent.formats.error_fingerprint import ErrorShape
+from logagent.formats.error_fingerprint import ErrorShape, OwnFrame, has_entry, own_frames
 from logagent.formats.fold import OPEN, REGRESSED, SUCCESS, ResolutionFold, error_state
 from logagent.formats.times import utc_text
-from logagent.query.documents import event_item, short_id
+from logagent.query.documents import event_item, run_item, short_id
 from logagent.query.item import Page, Window
 from logagent.query.runs import run_summary
 from logagent.query.wording import command
@@ -33,7 +33,7 @@ class ErrorQuestion(msgspec.Struct, frozen=True, kw_only=True):
     """Which errors.
 
     Attributes:
-        only_new: never seen in the script before, see `_since`.
+        only_new: never seen in the script before, see `_since`, or come back there since after it was resolved.
         since_run: what counts as before: all runs up to this one, of its script; `@last-good` is that of each script.
         file: errors that this file has a part in, by its trailing path parts.
         window: last seen in it.
@@ -53,8 +53,9 @@ def errors(
     """Errors by fingerprint, new ones first, then the last seen.
 
     An error is new that was first seen in a run of the script that began after its last good run (of those before
-    the latest, so that errors of a latest run that passed count too), or after `since_run`. With `is_asked` only
-    those count of which it says so, script by script.
+    the latest, so that errors of a latest run that passed count too), or after `since_run`. One that was resolved
+    and came back in such a run is regressed, which is news as well. With `is_asked` only those count of which it says
+    so, script by script.
 
     Returns:
         Items {fingerprint, status: new, regressed, open, quiet (its script has run since without it) or resolved,
@@ -69,14 +70,15 @@ def errors(
     asked = question or ErrorQuestion()
     before = _Before(reader, asked.since_run)
     selection = ErrorSelection(script=asked.script, file=asked.file, since_us=asked.window.since_us)
-    tallies = _without_echoes(reader.error_tallies(selection, _MOST))
+    resolutions = reader.resolutions()
+    tallies = _without_echoes(reader, _tallies(reader, selection))
     if asked.window.until_us is not None:
         tallies = [each for each in tallies if each.last_us < asked.window.until_us]
     if asked.only_new or asked.since_run:
-        tallies = [each for each in tallies if before.knows_not(each)]
+        tallies = [each for each in tallies if before.is_news(each, resolutions.get(each.fingerprint))]
     if is_asked is not None:
         tallies = [each for each in tallies if is_asked(each)]
-    items = _grouped(reader, tallies, before)
+    items = _grouped(tallies, resolutions, before)
     shown = items[: asked.limit]
     for item in shown:
         _add_sample(reader, item)
@@ -106,6 +108,15 @@ class _Before:
             return False
         since_us = self.since_us(tally.script_name)
         return since_us is None or tally.first_started_us > since_us
+
+    def is_news(self, tally: ErrorTally, resolution: ResolutionFold | None) -> bool:
+        """True too for an error that the script has had again, though it was resolved."""
+        if self.knows_not(tally):
+            return True
+        if self.run is not None and tally.script_name != self.run.run.script_name:
+            return False
+        since_us = self.since_us(tally.script_name) or 0
+        return error_state(resolution, tally.last_us) == REGRESSED and tally.last_started_us > since_us
 
     def since_us(self, script: str) -> int | None:
         """Start of the run up to which errors of the script are known; None where all are new."""
@@ -139,31 +150,96 @@ class _Before:
         return latest is not None and latest.started_us > tally.last_started_us
 
 
-def _without_echoes(tallies: Sequence[ErrorTally]) -> list[ErrorTally]:
-    """Less those that only ends of runs tell of, where the same failure was logged on its way out."""
-    logged: defaultdict[str, list[ErrorShape]] = defaultdict(list)
+def _tallies(reader: Reader, selection: ErrorSelection) -> Sequence[ErrorTally]:
+    """The errors of the selection; with a file, also those that came through it after they were first seen.
+
+    Another script may enter on another way, and a file may have moved: the latest event or end tells of both.
+    """
+    found = reader.error_tallies(selection, _MOST)
+    if selection.file is None:
+        return found
+    known = {(each.fingerprint, each.script_name) for each in found}
+    every = reader.error_tallies(msgspec.structs.replace(selection, file=None), _MOST)
+    module, file = OwnFrame(selection.file, "").module, "/" + selection.file.lstrip("/")
+    return [
+        each
+        for each in every
+        if (each.fingerprint, each.script_name) in known
+        or (_may_touch(each.shape, module) and any(f"/{path}".endswith(file) for path in _latest_files(reader, each)))
+    ]
+
+
+def _may_touch(shape: ErrorShape, module: str) -> bool:
+    """True if the fingerprint allows for the module: it is in it, or was where a script began, which is not."""
+    return any(frame.module == module for frame in (*shape.frames, *shape.site)) or has_entry(shape)
+
+
+def _latest_files(reader: Reader, tally: ErrorTally) -> list[str]:
+    return [frame["file"] for frame in frames_told(_latest(reader, tally.sample, tally.last_run).get("exception"))]
+
+
+def _latest(reader: Reader, sample: str | None, last_run: str) -> dict[str, Any]:
+    """What an error's latest event says of it, or, where there is none, the end of its latest run."""
+    record = reader.event(sample) if sample else None
+    if record is not None:
+        event = event_item(record)
+        names = ("exception", "function_name", "file_path", "line_number")
+        return {"message": event.get("message", ""), "id": short_id(event), **{name: event.get(name) for name in names}}
+    run = reader.run(last_run)
+    if run is None or not run.run.error:
+        return {}
+    return {"message": run.run.error, "exception": run_item(run).get("exception")}
+
+
+def _without_echoes(reader: Reader, tallies: Sequence[ErrorTally]) -> list[ErrorTally]:
+    """Less those that only ends of runs tell of, where each of these runs had logged the same failure on its way out.
+
+    Looked up run by run: what one run logged and lived on with says nothing of another that ended in it.
+    """
+    logged: defaultdict[str, list[ErrorTally]] = defaultdict(list)
     for each in tallies:
         if not each.is_end:
-            logged[each.script_name].append(each.shape)
-    return [each for each in tallies if not (each.is_end and is_echo(each.shape, logged[each.script_name]))]
+            logged[each.script_name].append(each)
+    runs: dict[tuple[str, str], set[str]] = {}
+
+    def runs_of(tally: ErrorTally) -> set[str]:
+        name = (tally.fingerprint, tally.script_name)
+        if name not in runs:
+            asked = ErrorSelection(fingerprint=tally.fingerprint, script=tally.script_name)
+            runs[name] = {each.execution_id for each in reader.errors_in_runs(asked, _MOST)}
+        return runs[name]
+
+    def is_told_already(end: ErrorTally) -> bool:
+        told = [each for each in logged[end.script_name] if is_echo(end.shape, [each.shape])]
+        return bool(told) and runs_of(end) <= set().union(*map(runs_of, told))
+
+    return [each for each in tallies if not (each.is_end and is_told_already(each))]
 
 
 def is_echo(end: ErrorShape, logged: Iterable[ErrorShape]) -> bool:
-    """True for a run's end that tells of a failure that was logged: the same type, from the same place if it says."""
+    """True for a run's end that tells of a failure that was logged: the same type, on the same way if it says.
+
+    What is logged where it is caught has seen only the inner frames of that way.
+    """
     for shape in logged:
         same_type = end.types[-1:] == shape.types[-1:] if end.types else end.template == shape.template
-        if same_type and (not end.frames or _place(end) == _place(shape)):
+        if same_type and (not end.frames or _is_same_way(_way(end), _way(shape))):
             return True
     return False
 
 
-def _place(shape: ErrorShape) -> tuple[str, str]:
-    at = shape.frames[-1] if shape.frames else None
-    return (at.module, at.function) if at else ("", "")
+def _way(shape: ErrorShape) -> list[tuple[str, str]]:
+    return [(frame.module, frame.function) for frame in shape.frames]
 
 
-def _grouped(reader: Reader, tallies: Sequence[ErrorTally], before: _Before) -> list[dict[str, Any]]:
-    resolutions = reader.resolutions()
+def _is_same_way(one: list[tuple[str, str]], other: list[tuple[str, str]]) -> bool:
+    shared = min(len(one), len(other))
+    return shared > 0 and one[-shared:] == other[-shared:]
+
+
+def _grouped(
+    tallies: Sequence[ErrorTally], resolutions: Mapping[str, ResolutionFold], before: _Before
+) -> list[dict[str, Any]]:
     groups: defaultdict[str, list[ErrorTally]] = defaultdict(list)
     for each in tallies:
         groups[each.fingerprint].append(each)
@@ -207,7 +283,7 @@ def shape_fields(shape: ErrorShape) -> dict[str, Any]:
         "type": shape.types[-1] if shape.types else None,
         "types": list(shape.types),
         "message": shape.template,
-        "frames": [{"file": each.file, "function": each.function, "line": each.line} for each in shape.frames],
+        "frames": [_frame(each) for each in shape.frames],
     }
 
 
@@ -221,13 +297,22 @@ def _status(group: Sequence[ErrorTally], resolution: ResolutionFold | None, befo
 
 
 def _add_sample(reader: Reader, item: dict[str, Any]) -> None:
-    """The message of an error's latest event, in place of the masked one."""
-    record = reader.event(item["sample"]) if item["sample"] else None
-    if record is not None:
-        event = event_item(record)
-        item |= {"message": event.get("message", ""), "id": short_id(event), "exception": event.get("exception")}
-        item["function_name"], item["file_path"] = event.get("function_name"), event.get("file_path")
-        item["line_number"] = event.get("line_number")
+    """What the error's latest event said, or the end of its latest run, in place of the masked message.
+
+    Its frames too: lines have moved since the error was first seen, and another script may have come there otherwise.
+    """
+    item |= _latest(reader, item["sample"], item["last_run"] or "")
+    item["frames"] = frames_told(item.get("exception")) or item["frames"]
+
+
+def frames_told(exception: Any) -> list[dict[str, Any]]:
+    """Our own frames of an exception as an item has it; [] where it tells of none."""
+    told = exception.get("frames") if isinstance(exception, Mapping) else None
+    return [_frame(each) for each in own_frames(told)] if isinstance(told, list | tuple) else []
+
+
+def _frame(frame: OwnFrame) -> dict[str, Any]:
+    return {"file": frame.file, "function": frame.function, "line": frame.line}
 
 
 def _hints(items: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -26,6 +26,9 @@ _GRACE_S: Final = 1.0
 _MOST_LATE: Final = 5
 _SILENT: Final = 2.0
 _FEWEST_GAPS: Final = 3
+_LEAST_GAP_S: Final = 60.0
+_REGULAR: Final = 4.0
+"""Runs by hand or in a loop come in bursts, and what follows is no silence; those of a schedule lie apart, alike."""
 
 
 def overdue(reader: Reader, script: str | None = None, now_us: int = 0) -> Page:
@@ -66,13 +69,14 @@ def _running(reader: Reader, summary: RunSummary, now_us: int) -> dict[str, Any]
 
 
 def _silence(reader: Reader, script: str, now_us: int) -> dict[str, Any] | None:
-    """A script whose last run began longer ago than twice its longest usual gap."""
+    """A script that runs by a schedule, whose last run began longer ago than twice its longest usual gap."""
     runs = reader.runs(RunSelection(script=script), _MOST_RUNS).runs
     gaps = sorted((later.started_us - earlier.started_us) / 1e6 for later, earlier in pairwise(runs))
     if len(gaps) < _FEWEST_GAPS:
         return None
     elapsed, longest = (now_us - runs[0].started_us) / 1e6, gaps[int(len(gaps) * _USUAL_SHARE)]
-    if elapsed <= _SILENT * longest:
+    usual = median(gaps)
+    if elapsed <= _SILENT * longest or usual < _LEAST_GAP_S or longest > _REGULAR * usual:
         return None
     return {
         "what": "silent",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from logagent.query.difference import diff
 from logagent.query.errors import ErrorQuestion, errors
 from logagent.query.expectations import overdue
-from logagent.query.learning import line_writer
 from logagent.query.patterns import PatternQuestion, patterns
 from logagent.query.resolving import resolve
 from logagent.query.similar import similar
@@ -16,7 +15,6 @@ __all__ = [
     "PatternQuestion",
     "diff",
     "errors",
-    "line_writer",
     "overdue",
     "patterns",
     "resolve",

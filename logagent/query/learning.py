@@ -43,11 +43,11 @@ def search_learnings(reader: Reader, text: str, limit: int = 20, *, with_gone: b
     known = [each for each in reader.learnings(limit=_LOOKED_AT) if with_gone or each.status not in _GONE]
     if text.strip():
         known = [known[index] for index, _ in best_matches(text, [each.learning for each in known])]
-    items = [each.document() for each in earned_learnings(reader, known, gone_too=with_gone)]
+    every = [each.document() for each in earned_learnings(reader, known, gone_too=with_gone)]
     rank = {learning_item(each)["id"]: place for place, each in enumerate(known)}
-    items = sorted(items, key=lambda item: min(rank[id_] for id_ in (item["id"], *item["merged"])))[:limit]
+    items = sorted(every, key=lambda item: min(rank[id_] for id_ in (item["id"], *item["merged"])))[:limit]
     hints = [command("learn", "show", items[0]["id"])] if items else [] if known else ["no learning says that"]
-    return Page("learning", items, total=Total(len(known), True), truncated=len(known) > limit, hints=hints)
+    return Page("learning", items, total=Total(len(every), True), truncated=len(every) > limit, hints=hints)
 
 
 def learning_of(reader: Reader, text: str) -> LearningFold:
@@ -146,7 +146,7 @@ def add(
     if not text.strip():
         raise BadQuery("learn add takes what was learnt, one sentence that stands alone")
     if not evidence:
-        raise BadQuery("a learning is worth its evidence: give --evidence '#event' or --evidence @last")
+        raise BadQuery("a learning is worth its evidence: name a run (@last) or an event ('#9be2c41f') that shows it")
     if not 0 <= confidence <= 1:
         raise BadQuery(f"confidence {confidence} is out of range 0 to 1")
     shown_by = [_evidence(reader, each) for each in evidence]

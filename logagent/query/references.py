@@ -40,6 +40,8 @@ def run_id_of(reader: Reader, text: str) -> str:
 
 def _referred(reader: Reader, text: str) -> str:
     found = _REFERENCE.match(text)
+    if not found and reader.run(text) is not None:
+        return text
     if not found:
         raise BadQuery(f"{text!r} is no reference to a run; write {FORMS}", position=0)
     word, script = found.groups()

@@ -51,11 +51,13 @@ class Counted(msgspec.Struct):
 class RunTemplates(msgspec.Struct, frozen=True):
     """The templates of a run by identity, in the order of their first event.
 
-    `order` holds the identities of its events with the keys of these, repeats left out; empty where not all was read.
+    `order` holds the identities of its events with the keys of these, repeats left out, `times` those of all events
+    with their times; both empty where not all was read.
     """
 
     counted: dict[Identity, Counted]
     order: list[tuple[Identity, str]]
+    times: list[tuple[Identity, int]]
     is_exact: bool
 
 
@@ -66,6 +68,7 @@ class TemplateReader:
         self._reader = reader
         self._sources = SourceFiles()
         self._masks: dict[str, tuple[Template, tuple[str, ...]]] = {}
+        self._alike: dict[Template, Template] = {}
         self._at_site: dict[tuple[str | None, int | None], Template] = {}
 
     def of_run(self, execution_id: str) -> RunTemplates:
@@ -79,6 +82,7 @@ class TemplateReader:
         """The templates of some events, in their order."""
         counted: dict[Identity, Counted] = {}
         order: list[tuple[Identity, str]] = []
+        times: list[tuple[Identity, int]] = []
         for line in lines:
             template, values = self.template_of(line)
             identity = (line.function or "", line.level, template.text)
@@ -89,9 +93,10 @@ class TemplateReader:
             known.last_us = line.ts_us
             if known.count <= _MOST_VALUES:
                 known.values.append(values)
+            times.append((identity, line.ts_us))
             if not order or order[-1][0] != identity:
                 order.append((identity, line.key))
-        return RunTemplates(counted, order, True)
+        return RunTemplates(counted, order, times, True)
 
     def template_of(self, line: RunLine) -> tuple[Template, tuple[str, ...]]:
         """An event's template and the values of its fields."""
@@ -100,12 +105,14 @@ class TemplateReader:
         values = known.values_in(line.message) if known else None
         if known is not None and values is not None:
             return known, values
-        written = self._sources.template(line.file, line.line, line.message)
+        written = self._sources.template(line.file, line.line, line.function, line.message)
         if written is not None:
             self._at_site[site] = written
             return written, written.values_in(line.message) or ()
         if line.message not in self._masks:
-            self._masks[line.message] = mask_template(line.message)
+            template, values = mask_template(line.message)
+            # One object for all alike: its text is put together, and hashed, once.
+            self._masks[line.message] = self._alike.setdefault(template, template), values
         return self._masks[line.message]
 
     def _of_sites(self, tallies: Iterable[SiteTally]) -> RunTemplates:
@@ -118,7 +125,7 @@ class TemplateReader:
             known = counted.setdefault(found.identity, found)
             known.count += tally.count
             known.last_us = max(known.last_us, tally.last_us)
-        return RunTemplates(counted, [], False)
+        return RunTemplates(counted, [], [], False)
 
 
 def _counted(line: RunLine, template: Template) -> Counted:

@@ -121,8 +121,9 @@ def _why_no_runs(reader: Reader, question: RunQuestion) -> list[str]:
         return ["no run was ever seen"]
     scripts = [name for name, _ in overview.scripts]
     if question.script is not None and question.script not in scripts:
-        near = difflib.get_close_matches(question.script, scripts, n=3) or scripts[:3]
-        return [f"no run of script {question.script!r} is stored; there are: {', '.join(near)}"]
+        plain = [name for name in scripts if is_plain_name(name)]
+        near = difflib.get_close_matches(question.script, plain, n=3) or plain[:3]
+        return [f"no run of script {question.script!r} is stored; there are: {', '.join(near) or 'others'}"]
     counts = ", ".join(f"{count} {status}" for status, count in overview.runs_by_status.items())
     said = [f"there are {overview.runs} runs in all: {counts}"]
     if question.window != Window():
@@ -225,14 +226,12 @@ def overview(reader: Reader, daemon: Mapping[str, Any]) -> Page:
         "failed_runs": [run_item(each) for each in failed],
         "daemon": dict(daemon),
     }
-    return Page("overview", [item], total=Total(1, True), hints=_overview_hints(failed))
+    return Page("overview", [item], total=Total(1, True), hints=_overview_hints(recent, failed))
 
 
-def _overview_hints(failed: object) -> list[str]:
-    hints = [command("show", "@last")]
-    if failed:
-        hints.insert(0, command("show", "@last-failed"))
-    return [*hints, command("search", "level>=error")]
+def _overview_hints(recent: object, failed: object) -> list[str]:
+    hints = [command("why")] if failed else []
+    return [*hints, *([command("show", "@last")] if recent else []), command("errors")]
 
 
 def active_runs(reader: Reader, limit: int = 100) -> Page:

@@ -112,7 +112,7 @@ def _learnings(wanted: str, earned: Sequence[Earned]) -> list[dict[str, Any]]:
 
 
 def _likeness(wanted: str, other: str) -> float:
-    """1 for the same template, else the share of the wanted words that the other has."""
+    """1 for the same template, else the share of the wanted words that the other has, values counted or masked."""
     if masked(wanted) == other or masked(wanted) == masked(other):
         return 1.0
-    return min(shared_words(wanted, other), 0.99)
+    return min(max(shared_words(wanted, other), shared_words(masked(wanted), masked(other))), 0.99)

@@ -22,6 +22,7 @@ budget, says what it left out) or `-o json`. Texts in answers that programs wrot
 | Seen before? What fixed it? | `logagent-query similar 'refused connection' -o compact` |
 | What changed since the last good run? | `logagent-query diff @last-failed -o compact` |
 | What does this script usually do? | `logagent-query patterns -r @last-good -o compact` |
+| Which runs are slow, and which step? | `logagent-query runs --slowest -o compact`, then `diff` of one |
 | Is something late or hanging? | `logagent-query overdue -o compact` |
 | Find events | `logagent-query search 'timeout level>=warning script:etl' --since 2h -o compact` |
 | One run, one event | `logagent-query show @last -o compact` |
@@ -31,7 +32,7 @@ Runs: `@last`, `@last-failed`, `@last-good`, `@-2`, each with `:script`, or an i
 Exit codes: 0 done (also empty: the answer says why), 1 a check tripped, 3 not found, 4 no store.
 
 Before you change a script: `logagent-query errors --script etl -o compact`. After its run, as a gate:
-`logagent-query errors --since-run @last-good --fail-if-new`.
+`logagent-query errors --since-run @last-good --fail-if-new` (new errors, and resolved ones that came back).
 
 When you have learnt something that evidence shows, keep it:
 `logagent-query learn add 'db-7 refuses above 20 clients' --evidence @last-failed`, and when you applied a learning

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 import tokenize
+from collections.abc import Sequence
 from io import BytesIO
 from typing import Final
 
@@ -23,9 +24,10 @@ class SourceFiles:
 
     def __init__(self) -> None:
         self._calls: dict[str, list[LogCall]] = {}
+        self._nowhere: set[tuple[str, int]] = set()
 
-    def template(self, file: str | None, line: int | None, message: str) -> Template | None:
-        """The template of the call at that line, if the message was made from it.
+    def template(self, file: str | None, line: int | None, function: str | None, message: str) -> Template | None:
+        """The template of the call at that line, if the message was made from it, else of the call that has moved.
 
         That the message fits is what shows that the source is unchanged there.
         """
@@ -37,8 +39,34 @@ class SourceFiles:
         if not calls:
             return None
         here = [call for call in calls if call.first_line <= line <= call.last_line]
-        fitting = [call for call in here if call.template.values_in(message) is not None]
-        return min(fitting, key=lambda call: call.last_line - call.first_line).template if fitting else None
+        fitting = [
+            call
+            for call in here
+            if (call.is_telling or call.function == function) and call.template.values_in(message) is not None
+        ]
+        if fitting:
+            return min(fitting, key=lambda call: call.last_line - call.first_line).template
+        return self._moved(calls, file, line, function, message)
+
+    def _moved(
+        self, calls: Sequence[LogCall], file: str, line: int, function: str | None, message: str
+    ) -> Template | None:
+        """Of the file's calls that the message fits the one in its function, with most words of it.
+
+        Runs of before an edit are compared with those after it: their calls stand on other lines by now. A line that
+        has once been looked for in vain is not looked for again, whatever its next message.
+        """
+        if (file, line) in self._nowhere:
+            return None
+        fitting = [call for call in calls if call.is_telling and call.template.values_in(message) is not None]
+        if not fitting:
+            self._nowhere.add((file, line))
+            return None
+
+        def nearness(call: LogCall) -> tuple[bool, int, int]:
+            return call.function == function, call.constant_length, -abs(call.first_line - line)
+
+        return max(fitting, key=nearness).template
 
 
 def _source(path: str) -> str:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice, takewhile
 from typing import Any, Final
 
+import msgspec
+
 from logagent.formats.fold import CRASHED, FAILED, RUNNING, SUCCESS, error_state
-from logagent.formats.record import LogLine, Record
+from logagent.formats.record import Record
 from logagent.formats.times import utc_text
 from logagent.query.baseline import Baseline, baseline_of
 from logagent.query.difference import difference
 from logagent.query.documents import event_item, run_item, short_id
 from logagent.query.earned import Earned, about_runs, earned_learnings
-from logagent.query.errors import hit_elsewhere, is_echo, shape_fields, shown_fingerprint
+from logagent.query.errors import frames_told, hit_elsewhere, is_echo, shape_fields, shown_fingerprint
 from logagent.query.expectations import late_messages
 from logagent.query.item import Item, Page
 from logagent.query.run_templates import TemplateReader
@@ -20,7 +23,7 @@ from logagent.query.runs import run_summary
 from logagent.query.wording import command, is_plain_name
 from logagent.store.groups import ErrorInRun, ErrorSelection
 from logagent.store.protocol import Reader, RunSummary
-from logagent.store.selection import RunSelection
+from logagent.store.selection import Compare, Field, RunSelection, Selection
 
 MAX_TOKENS: Final = 3_000
 _ERRORS: Final = 3
@@ -28,6 +31,7 @@ _BEFORE: Final = 3
 _DIFFERENCES: Final = 4
 _LEARNINGS: Final = 3
 _MOST_RUNS: Final = 1_000
+_RUNS_AT_ONCE: Final = 20
 
 
 def why(reader: Reader, reference: str = "@last-failed", now_us: int | None = None) -> Page:
@@ -35,7 +39,8 @@ def why(reader: Reader, reference: str = "@last-failed", now_us: int | None = No
 
     Returns:
         {run, usual: band of its durations, base: the good run compared with, same_arguments, errors: the first three
-        with fingerprint, own frames and whether each is new, before: the events before the first of them, diff: as
+        with fingerprint, own frames and whether each is new, before: the events before the first of them, or the
+        run's last ones where its end was not logged or is unknown, diff: as
         `diff` has it, late: messages that usually come and have not, first_bad_run, learnings with their record}.
 
     Raises:
@@ -55,7 +60,7 @@ def why(reader: Reader, reference: str = "@last-failed", now_us: int | None = No
         "same_arguments": baseline.same_arguments,
         "errors": [_error(reader, each, summary) for each in found[:_ERRORS]],
         "errors_total": len(found),
-        "before": _before(reader, found),
+        "before": _before(reader, summary, found),
         "diff": difference(templates, summary, baseline.run, _DIFFERENCES) if baseline.run else None,
         "late": late_messages(reader, templates, summary, now_us) if now_us and _is_running(summary) else [],
         "first_bad_run": _first_bad_run(reader, summary, found),
@@ -94,7 +99,9 @@ def _error(reader: Reader, error: ErrorInRun, summary: RunSummary) -> dict[str, 
     }
     if resolution is not None:
         fields |= {"resolved_by": resolution.by, "resolved_at": utc_text(resolution.ts_us)}
-    return fields | _event_fields(reader, error, summary)
+    fields |= _event_fields(reader, error, summary)
+    # As in this run: lines have moved since the error was first seen, and other scripts come there in other ways.
+    return fields | {"frames": frames_told(fields["exception"]) or fields["frames"]}
 
 
 def _event_fields(reader: Reader, error: ErrorInRun, summary: RunSummary) -> dict[str, Any]:
@@ -108,32 +115,27 @@ def _event_fields(reader: Reader, error: ErrorInRun, summary: RunSummary) -> dic
     return {"id": short_id(event), **{name: event.get(name) for name in names}}
 
 
-def _before(reader: Reader, found: Sequence[ErrorInRun]) -> list[dict[str, Any]]:
-    """The events just before the error, in the same run."""
+def _before(reader: Reader, summary: RunSummary, found: Sequence[ErrorInRun]) -> list[dict[str, Any]]:
+    """The events just before the error, in the same run; its last ones where no event tells of the error."""
     record = reader.event(found[0].first_key) if found and found[0].first_key else None
-    if record is None:
-        return []
-    around = reader.around(record, _BEFORE, 0)
-    return [_short_event(each, record) for each in around if each.key != record.key]
+    if record is not None:
+        around = reader.around(record, _BEFORE, 0)
+        return [_short_event(each, record.ts_us) for each in around if each.key != record.key]
+    in_run = Selection(where=Compare(Field.RUN, "=", summary.run.execution_id))
+    last = reader.events(in_run, _BEFORE).records
+    ended_us = found[0].first_us if found else summary.run.end_us
+    return [_short_event(each, ended_us or last[0].ts_us) for each in reversed(last)]
 
 
-def _short_event(record: Record, error: Record) -> dict[str, Any]:
-    assert isinstance(record.line, LogLine)
-    return event_item(record) | {"before": round((error.ts_us - record.ts_us) / 1e6, 3)}
+def _short_event(record: Record, then_us: int) -> dict[str, Any]:
+    return event_item(record) | {"before": round((then_us - record.ts_us) / 1e6, 3)}
 
 
 def _first_bad_run(reader: Reader, summary: RunSummary, found: Sequence[ErrorInRun]) -> dict[str, Any] | None:
     """The first run of the unbroken row of bad ones that this run stands in, if it is not this run."""
-    selection = RunSelection(
-        script=summary.run.script_name,
-        status=(SUCCESS, FAILED, CRASHED),
-        after=(summary.started_us, summary.run.execution_id),
-    )
     first = None
     row = 1
-    for each in reader.runs(selection, _MOST_RUNS).runs:
-        if each.run.status == SUCCESS:
-            break
+    for each in takewhile(lambda run: run.run.status != SUCCESS, islice(_ended_before(reader, summary), _MOST_RUNS)):
         first, row = each, row + 1
     if first is None:
         return None
@@ -144,6 +146,19 @@ def _first_bad_run(reader: Reader, summary: RunSummary, found: Sequence[ErrorInR
         "runs": row,
         "same_error": bool(found) and found[0].fingerprint in same,
     }
+
+
+def _ended_before(reader: Reader, summary: RunSummary) -> Iterator[RunSummary]:
+    """Runs of the script before this one that have ended, the latest first; read as far as they are looked at."""
+    selection = RunSelection(script=summary.run.script_name, status=(SUCCESS, FAILED, CRASHED))
+    last = summary
+    while True:
+        after = (last.started_us, last.run.execution_id)
+        page = reader.runs(msgspec.structs.replace(selection, after=after), _RUNS_AT_ONCE)
+        yield from page.runs
+        if not page.has_more:
+            return
+        last = page.runs[-1]
 
 
 def _learnings(reader: Reader, summary: RunSummary, found: Sequence[ErrorInRun]) -> list[dict[str, Any]]:

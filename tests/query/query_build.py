@@ -122,3 +122,26 @@ def usual_story() -> Story:
     story.start("report_1", script="report")
     story.log("working", run="report_1", script="report")
     return story
+
+
+def refused(*frames: tuple[str, str, int]) -> dict[str, Any]:
+    told = [{"file": f"/srv/{file}", "line": line, "function": name} for file, name, line in frames]
+    return {"type": "PoolFull", "value": "db-7 refused 32 clients", "traceback": "", "frames": told}
+
+
+SWALLOWED = refused(("etl.py", "main", 30), ("db.py", "connect", 9))
+ENDED = refused(("etl.py", "main", 34), ("db.py", "write", 14), ("db.py", "connect", 9))
+
+
+def ended_after_another_swallowed(in_one_run: bool) -> Story:
+    """A failure of one type and innermost place was logged and lived on with; another one ended a run."""
+    story = Story()
+    for run in ("good", "bad"):
+        story.start(run)
+        if run == "good" or in_one_run:
+            story.log("metrics flush failed", "ERROR", run=run, exception=SWALLOWED)
+        if run == "good":
+            story.end(run)
+    story.log("write failed, retrying", "WARNING", run="bad")
+    story.end("bad", "failed", error="PoolFull: db-7 refused 32 clients", exception=raw(ENDED))
+    return story

@@ -10,12 +10,15 @@ from typing import NamedTuple
 
 import pytest
 from made_history import NOW_US, ROOT, Truth, make_history, store_files
-from query_build import NOON_US, Story, append
+from query_build import NOON_US, Story, append, ended_after_another_swallowed
 from query_inside import ask_inside
 from query_process import Ended
 
 from logagent.formats.record import Origin
 from logagent.formats.times import SECOND_US
+from logagent.query.errors import ErrorQuestion, errors
+from logagent.query.why import why
+from logagent.store import open_reader
 
 sys.path.insert(0, str(ROOT / "tests"))
 
@@ -34,6 +37,7 @@ errors
 errors --new
 errors --script etl
 errors --file db.py
+errors --file sources/etl.py
 errors --since-run @last-good
 similar EVENT
 similar metrics
@@ -187,3 +191,17 @@ def test_a_bookmark_shows_late_errors_and_ends_of_runs_too(store_url: str, tmp_p
     ]
     append(store_url, late.records)
     assert unread_errors(store_url, tmp_path) == []
+
+
+@pytest.mark.parametrize("in_one_run", [False, True])
+def test_a_run_that_ended_in_what_another_lived_on_with_is_told_of(store_url: str, in_one_run: bool) -> None:
+    """The end is no echo of a failure that came on another way, or in another run."""
+    append(store_url, ended_after_another_swallowed(in_one_run).records)
+    reader = open_reader(store_url)
+    (found,) = errors(reader, ErrorQuestion(only_new=True))
+    assert [each.function for each in found.frames] == ["main", "write", "connect"]
+    assert (found.message, found.last_run) == ("PoolFull: db-7 refused 32 clients", "bad")
+    item = why(reader)[0]
+    assert item.errors[0].message == "PoolFull: db-7 refused 32 clients" and item.errors[0].is_new
+    assert item.before[-1].message == "write failed, retrying"
+    reader.close()

@@ -14,6 +14,7 @@ import pytest
 from made_history import LEARNING, ORDER, Truth, history_store
 from mcp.client.client import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
+from query_build import Story, filled
 
 from logagent.query.mcp.definitions import DEFINITIONS
 from logagent.query.mcp.tools import Tools
@@ -53,6 +54,7 @@ def test_a_client_finds_nine_tools_that_read(history: tuple[str, Truth]) -> None
     assert len(first) == 9 and all(tool.annotations.read_only_hint for tool in first)
     (allowed, _) = with_client(history[0], tools, "--allow-write")
     assert allowed[-1].name == "record_learning" and not allowed[-1].annotations.read_only_hint
+    assert not allowed[-1].annotations.idempotent_hint and first[0].annotations.idempotent_hint
     size = sum(len(json.dumps(tool.model_dump(mode="json", by_alias=True, exclude_none=True))) for tool in allowed)
     assert size / TOKENS < 3_000
 
@@ -96,7 +98,11 @@ def tools(history: tuple[str, Truth], tmp_path: Path) -> Any:
 
 CALLS: list[tuple[str, dict[str, Any], str]] = [
     ("log_overview", {}, "NEW 1x etl"),
+    ("log_overview", {"since": "1h", "script": "etl"}, "1 error ·"),
+    ("log_overview", {"since": "30d"}, "KeyError"),
     ("list_runs", {"script": "etl", "limit": "3"}, "3 here"),
+    ("list_runs", {"order": "slowest", "since": "1d", "limit": 1}, "etl_"),
+    ("get_run", {"run": "@last-good:etl"}, "12x I Fetched page {i} ({n} rows) from {url}"),
     ("get_run", {"run": '"@last-failed"'}, "Traceback"),
     ("search_logs", {"query": 'level>=error "Write failed"', "limit": 1}, "Write failed for good"),
     ("compare_runs", {"run": "@last-failed"}, '"workers":32'),
@@ -125,6 +131,7 @@ def test_an_event_id_may_be_written_in_any_form(tools: Tools, form: str) -> None
 BAD_CALLS: list[tuple[str, dict[str, Any], str]] = [
     ("list_runs", {"scrpt": "etl"}, "bad_query: no argument 'scrpt'; nearest: script"),
     ("list_runs", {"limit": 0}, "bad_query: limit 0 is out of range 1 to 1000"),
+    ("list_runs", {"order": "fast"}, "bad_query: no order 'fast' (there are newest, slowest)"),
     ("list_runs", {"limit": "many"}, "bad_query: limit is a whole number"),
     ("list_runs", {"status": "sucess"}, "bad_query: no status 'sucess'; nearest: success"),
     ("get_run", {}, "bad_query: argument 'run' is missing"),
@@ -144,6 +151,13 @@ def test_a_bad_call_is_told_what_is_wrong(tools: Tools, name: str, arguments: di
     assert answer.is_error and answer.text.startswith(said)
 
 
+def test_what_writes_is_not_permitted_unless_it_was_allowed(history: tuple[str, Truth], tmp_path: Path) -> None:
+    """And says how it would be."""
+    reading = Tools(Place(history[0], str(tmp_path)), allow_write=False)
+    answer = reading.call("record_learning", {"learning": "x", "evidence": ["@last"]})
+    assert answer.is_error and answer.text.startswith("not_permitted") and "--allow-write" in answer.text
+
+
 def test_pages_follow_each_other_by_the_cursor(tools: Tools) -> None:
     """As suggested, until there is no next one."""
     arguments: dict[str, Any] = {"script": "report", "limit": 3}
@@ -161,7 +175,33 @@ def test_pages_follow_each_other_by_the_cursor(tools: Tools) -> None:
 def test_an_answer_stays_within_its_budget(tools: Tools) -> None:
     """And says that something was left out."""
     answer = tools.call("search_logs", {"query": "", "limit": 1_000, "max_tokens": 300})
-    assert len(answer.text) / TOKENS < 450 and "rows shown as" in answer.text
+    assert len(answer.text) / TOKENS <= 300 and "rows shown as" in answer.text
+
+
+@pytest.mark.parametrize("max_tokens", [200, 500, 20_000])
+def test_answers_of_several_parts_stay_within_it_too(tools: Tools, max_tokens: int) -> None:
+    """What comes first has what the rest leaves; 200 tokens hold one part, and the line that says so."""
+    for name in ("@last-failed", "@last-good:etl"):
+        answer = tools.call("get_run", {"run": name, "max_tokens": max_tokens})
+        assert len(answer.text) / TOKENS <= max(max_tokens, 223) and len(answer.text) <= 48_000
+        assert ("templates" in answer.text) == (max_tokens > 200) or "left out" in answer.text
+
+
+def test_a_question_too_long_to_repeat_is_not_suggested_again(tools: Tools) -> None:
+    """The cursor alone is there; the answer keeps its bounds."""
+    answer = tools.call("search_logs", {"query": "Fetched -" + "z" * 50_000, "limit": 5, "max_tokens": 20_000})
+    assert answer.structured and answer.structured["next"]
+    assert len(answer.text) <= 48_000 and len(json.dumps(answer.structured["suggested"])) < 3_000
+
+
+def test_a_name_from_a_log_is_escaped_in_an_error(tmp_path: Path) -> None:
+    """Control characters reach no agent as themselves."""
+    story = Story()
+    story.start("etl_\x1b[31m\u202e1", script="etl")
+    tools = Tools(Place(filled(tmp_path, story.records), str(tmp_path)), allow_write=False)
+    answer = tools.call("get_run", {"run": "etl_9"})
+    assert answer.is_error and r"\x1b[31m\u202e1" in answer.text
+    tools.close()
 
 
 def test_an_order_in_a_log_message_is_only_ever_quoted(tools: Tools) -> None:

@@ -42,9 +42,9 @@ def diff(session: Session, *, everything: bool) -> None:
 
 @click.command()
 @words("")
-@click.option("--new", "only_new", is_flag=True, help="Only those the script never had before its last good run.")
+@click.option("--new", "only_new", is_flag=True, help="Only what is news since the last good run: never had, or back.")
 @click.option("--since-run", metavar="RUN", help="New means: first seen in runs after this one, as @last-good.")
-@click.option("--fail-if-new", is_flag=True, help="Exit 1 if there is a new one: a gate for CI and agents.")
+@click.option("--fail-if-new", is_flag=True, help="Exit 1 if there may be a new one: a gate.")
 @click.option("--file", metavar="PATH", help="Errors that this source file has a part in.")
 @click.option("--script", metavar="NAME", help="Only this script.")
 @click.option("--since-read", metavar="NAME", help="Only what was stored since the last command with this bookmark.")
@@ -77,7 +77,7 @@ def errors(
     else:
         page = questions.errors(session.reader, question)
     session.answer(page)
-    return 1 if fail_if_new and page.items else 0
+    return 1 if fail_if_new and (page.items or session.is_behind) else 0
 
 
 @click.command()

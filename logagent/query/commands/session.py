@@ -17,6 +17,7 @@ from logagent.query.item import Page, Window
 from logagent.query.render.budget import DEFAULT_TOKENS, Ways
 from logagent.query.render.escape import json_text
 from logagent.query.sources import Place, find_place, open_with_notes, status_of
+from logagent.query.unseen import wait_for_ends
 from logagent.query.window import resolve_window
 from logagent.query.wording import command, with_source
 from logagent.store.protocol import Reader
@@ -52,6 +53,8 @@ class Session:
         self._name = name
         self.notes: list[str] = []
         """What the source leaves out, as sentences; known once it is open."""
+        self.is_behind = False
+        """True if a run has ended that the store does not know of; known once it is open."""
         self.now = datetime.now(UTC)
 
     @cached_property
@@ -63,6 +66,10 @@ class Session:
     def reader(self) -> Reader:
         """The source, opened on first use."""
         reader, self.notes = open_with_notes(self.place.url)
+        if self.place.is_store:
+            unseen = wait_for_ends(reader, self.status)
+            self.is_behind = bool(unseen)
+            self.notes += unseen
         return reader
 
     @cached_property

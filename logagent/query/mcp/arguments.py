@@ -82,6 +82,13 @@ class Arguments:
             raise BadQuery(f"{name} {value} is out of range {low} to {high}")
         return value
 
+    def choice(self, name: str, default: str) -> str:
+        """One of the texts that the schema lists."""
+        value, known = self.text(name, default) or default, self._schema[name]["enum"]
+        if value not in known:
+            raise BadQuery(f"no {name} {value!r} (there are {', '.join(known)})")
+        return value
+
     def share(self, name: str, default: float) -> float:
         """A number from 0 to 1."""
         value = self._given.get(name, default)

@@ -44,22 +44,25 @@ _PAGE: Final = {"limit": _whole(1, 1_000, 50), "cursor": _text("next of the answ
 DEFINITIONS: Final = (
     ToolDefinition(
         "log_overview",
-        "Start here: what ran, what failed, which errors are new, what is overdue, whether logs are being stored.",
-        {},
+        "Start here: what ran, what failed, which errors are new, what is overdue, whether logs are being stored. With"
+        " since: all errors from then on, by what they have in common, not only new ones.",
+        {"since": _text(_TIME), "script": _text("only its errors and what of it is overdue")},
     ),
     ToolDefinition(
         "list_runs",
-        "Runs of scripts, newest first.",
+        "Runs of scripts, newest first, or slowest first.",
         {
             "script": _text(),
             "status": {"type": "string", "enum": ["running", "success", "failed", "crashed", "unknown"]},
             "since": _text(_TIME),
+            "order": {"type": "string", "enum": ["newest", "slowest"], "default": "newest"},
             **_PAGE,
         },
     ),
     ToolDefinition(
         "get_run",
-        "One run: arguments, counts by level, traceback, first errors, learnings.",
+        "One run: arguments, counts by level, traceback, first errors, learnings, and its messages by template with"
+        " counts; of @last-good:script, what the script usually does.",
         {"run": _text(_RUN), "max_tokens": _BUDGET},
         ("run",),
     ),

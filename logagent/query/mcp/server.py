@@ -57,7 +57,10 @@ def server_of(tools: Tools) -> Server[Any]:
 
 def _tool(definition: ToolDefinition) -> types.Tool:
     annotations = types.ToolAnnotations(
-        read_only_hint=not definition.writes, destructive_hint=False, idempotent_hint=True, open_world_hint=False
+        read_only_hint=not definition.writes,
+        destructive_hint=False,
+        idempotent_hint=not definition.writes,  # a learning that is written again is confirmed by that
+        open_world_hint=False,
     )
     return types.Tool(
         name=definition.name,

@@ -10,17 +10,19 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from logagent.errors import BadQuery, LogagentError, NotFound
-from logagent.query import difference, errors, events, expectations, free, learning, runs, similar, why
+from logagent.formats.visible import visible
+from logagent.query import difference, errors, events, expectations, free, learning, patterns, runs, similar, why
 from logagent.query.freshness import LOG_FILE, daemon_document
 from logagent.query.item import Page, Window
 from logagent.query.language import parse_query
 from logagent.query.mcp.arguments import Arguments
-from logagent.query.mcp.definitions import DEFINITIONS, MAX_TOKENS, ToolDefinition
-from logagent.query.render.budget import DEFAULT_TOKENS, MIN_TOKENS, Ways
+from logagent.query.mcp.definitions import DEFINITIONS, ToolDefinition
+from logagent.query.render.budget import CHARACTERS_PER_TOKEN, DEFAULT_TOKENS, MIN_TOKENS, Ways
 from logagent.query.render.compact import compact
 from logagent.query.render.escape import json_text
 from logagent.query.render.failure import error_word
 from logagent.query.sources import Place, open_source, status_of
+from logagent.query.unseen import wait_for_ends
 from logagent.query.window import resolve_window
 from logagent.query.wording import PROGRAM
 from logagent.store.protocol import Reader
@@ -28,6 +30,11 @@ from logagent.store.protocol import Reader
 MAX_CHARACTERS: Final = 48_000
 _SUGGESTED: Final = 3
 _OVERVIEW_ROWS: Final = 5
+_LISTED_ERRORS: Final = 20
+_TEMPLATES: Final = 20
+_LONGEST_SUGGESTION: Final = 2_000
+_LONGEST_ERROR: Final = 1_000
+_LEFT_OUT: Final = "[the rest left out; ask again with more max_tokens]\n"
 Suggestion: TypeAlias = dict[str, Any]
 
 
@@ -63,6 +70,8 @@ class Tools:
     def call(self, name: str, given: Mapping[str, Any]) -> Answer:
         """Answer one call; what cannot be answered is an answer too, beginning with a stable word."""
         definition = next((each for each in self.definitions if each.name == name), None)
+        if definition is None and any(each.name == name for each in DEFINITIONS):
+            return Answer(f"not_permitted: {name} writes; it is there with `mcp --allow-write`", None, True)
         if definition is None:
             return Answer(
                 f"bad_query: no tool {name!r} (there are {', '.join(t.name for t in self.definitions)})", None, True
@@ -75,22 +84,32 @@ class Tools:
 
     def _answered(self, definition: ToolDefinition, arguments: Arguments, given: Mapping[str, Any]) -> Answer:
         now = datetime.now(UTC)
-        pages = _ASKED[definition.name](self, arguments, now)
+        unseen = wait_for_ends(self.reader, status_of(self._place)) if self._place.is_store else []
+        first, *rest = _ASKED[definition.name](self, arguments, now)
+        pages = [first.with_hints([*unseen, *first.hints]), *rest]
         budget = arguments.number("max_tokens", DEFAULT_TOKENS) if "max_tokens" in definition.properties else 0
         budget = budget or (why.MAX_TOKENS if definition.name == "explain_failure" else DEFAULT_TOKENS)
         suggested = _suggestions(definition, pages, given)
-        text = "".join(_rendered(page, max(budget // len(pages), MIN_TOKENS), definition) for page in pages)
-        if suggested:
-            text += "".join(f"next: {each['tool']} {json_text(each['arguments'])}\n" for each in suggested)
-        return Answer(text[:MAX_CHARACTERS], _structured(pages[0], suggested))
+        following = "".join(f"next: {each['tool']} {json_text(each['arguments'])}\n" for each in suggested)
+        room = min(int(budget * CHARACTERS_PER_TOKEN), MAX_CHARACTERS) - len(following)
+        if room < MIN_TOKENS * CHARACTERS_PER_TOKEN:
+            following, room = "", room + len(following)
+        return Answer(_rendered(pages, room, definition) + following, _structured(pages[0], suggested))
 
-    def overview(self, _: Arguments, now: datetime) -> list[Page]:
-        """What is there, new errors, what is overdue."""
+    def overview(self, arguments: Arguments, now: datetime) -> list[Page]:
+        """What is there, new errors or all of a time, what is overdue."""
+        script, since = arguments.text("script"), arguments.text("since")
         status = status_of(self._place)
         daemon = daemon_document(status, _us(now)) if self._place.is_store else LOG_FILE
-        new = errors.errors(self.reader, errors.ErrorQuestion(only_new=True, limit=_OVERVIEW_ROWS))
-        late = expectations.overdue(self.reader, None, _us(now))
-        more = [page for page in (new, late) if page.items]
+        question = errors.ErrorQuestion(
+            script=script,
+            only_new=since is None,
+            window=_window(since, None, now),
+            limit=_OVERVIEW_ROWS if since is None else _LISTED_ERRORS,
+        )
+        found = errors.errors(self.reader, question)
+        late = expectations.overdue(self.reader, script, _us(now))
+        more = [page for page in (found, late) if page.items or (page is found and since)]
         return [runs.overview(self.reader, daemon), *more]
 
     def list_runs(self, arguments: Arguments, now: datetime) -> list[Page]:
@@ -104,11 +123,15 @@ class Tools:
             next=arguments.text("cursor"),
             written=tuple(map(str, (script, status, since))),
         )
-        return [runs.runs(self.reader, question)]
+        order = arguments.choice("order", "newest")
+        return [(runs.slowest_runs if order == "slowest" else runs.runs)(self.reader, question)]
 
     def get_run(self, arguments: Arguments, _: datetime) -> list[Page]:
-        """One run."""
-        return [runs.show_run(self.reader, arguments.needed("run"))]
+        """One run, and its templates."""
+        whole = runs.show_run(self.reader, arguments.needed("run"))
+        question = patterns.PatternQuestion(run=whole[0].execution_id, limit=_TEMPLATES)
+        found = patterns.patterns(self.reader, question)
+        return [whole, found] if found.items else [whole]
 
     def explain(self, arguments: Arguments, now: datetime) -> list[Page]:
         """The evidence pack."""
@@ -190,15 +213,25 @@ def _window(since: str | None, until: str | None, now: datetime) -> Window:
 def _error_text(error: LogagentError) -> str:
     nearest = f"; nearest: {', '.join(error.closest)}" if isinstance(error, NotFound) and error.closest else ""
     at = f" (at character {error.position})" if isinstance(error, BadQuery) and error.position is not None else ""
-    return f"{error_word(error)}: {error}{at}{nearest}"
+    return visible(f"{error_word(error)}: {error}{at}{nearest}"[:_LONGEST_ERROR])
 
 
-def _rendered(page: Page, budget: int, definition: ToolDefinition) -> str:
-    """The compact form; the ways on are said as calls, not as commands."""
+def _rendered(pages: Sequence[Page], room: int, definition: ToolDefinition) -> str:
+    """The compact forms, one below the other in that many characters; what the others leave is for those above."""
+    text = ""
+    for at in reversed(range(len(pages))):
+        left = int((room - len(text)) / CHARACTERS_PER_TOKEN) // (at + 1)
+        is_left_out = at > 0 and left < MIN_TOKENS
+        text = _LEFT_OUT if is_left_out else _compact(pages[at], max(left, MIN_TOKENS), definition) + text
+    return text
+
+
+def _compact(page: Page, budget: int, definition: ToolDefinition) -> str:
+    """The ways on are said as calls, not as commands."""
     sentences = [hint for hint in page.hints if not hint.startswith(PROGRAM + " ")]
     more = "ask again with more max_tokens" if "max_tokens" in definition.properties else None
     ways = Ways(next="the same call with the cursor below" if page.next else None, more=more)
-    return compact(page.with_hints(sentences), min(budget, MAX_TOKENS), ways)
+    return compact(page.with_hints(sentences), budget, ways)
 
 
 def _structured(page: Page, suggested: Sequence[Suggestion]) -> dict[str, Any]:
@@ -213,6 +246,8 @@ def _suggestions(definition: ToolDefinition, pages: Sequence[Page], given: Mappi
     found: list[Suggestion] = []
     if pages[0].next:
         found.append({"tool": definition.name, "arguments": {**given, "cursor": pages[0].next}})
+        if len(json_text(found[0])) > _LONGEST_SUGGESTION:
+            found.clear()
     for hint in (hint for page in pages for hint in page.hints):
         call = _as_call(hint)
         if call is not None and call not in found and call["tool"] != definition.name:
@@ -229,6 +264,8 @@ def _as_call(hint: str) -> Suggestion | None:
             return {"tool": "get_event", "arguments": {"id": name}}
         case ["show", name]:
             return {"tool": "get_run", "arguments": {"run": name}}
+        case ["why"]:
+            return {"tool": "explain_failure", "arguments": {}}
         case ["why", run]:
             return {"tool": "explain_failure", "arguments": {"run": run}}
         case ["diff", run]:

@@ -24,6 +24,8 @@ from logagent.query.render.lines import (
 
 _SHOWN_DIGITS: Final = 8
 _MAX_TEXT: Final = 160
+_MAX_LATER_TEXT: Final = 100
+_MAX_STEP: Final = 60
 _MAX_FRAMES: Final = 5
 _NAMES: Final = 2
 
@@ -32,13 +34,14 @@ def why_lines(item: Fields, limit: int) -> list[str]:
     """The evidence pack."""
     limit = min(limit, _MAX_TEXT)
     lines = [_run_head(item["run"], item["usual"], limit), *_base_line(item, limit)]
-    for error in item["errors"]:
-        lines += _error_lines(error, str(item["run"].get("script_name", "")), limit)
+    for at, error in enumerate(item["errors"]):
+        most = limit if at == 0 else min(limit, _MAX_LATER_TEXT)
+        lines += _error_lines(error, str(item["run"].get("script_name", "")), most)
     if not item["errors"]:
         lines.append("no error was logged, and the run's end names none")
     if item["errors_total"] > len(item["errors"]):
         lines.append(f"... {item['errors_total'] - len(item['errors'])} more errors in this run")
-    lines += _headed("BEFORE", [_before_line(event, limit) for event in item["before"]])
+    lines += _headed("BEFORE" if item["errors"] else "LAST", [_before_line(event, limit) for event in item["before"]])
     if item["diff"]:
         lines += _headed("DIFF", list(_difference_parts(item["diff"], limit)))
     lines += _headed("LATE", [late_line(late, limit) for late in item["late"]])
@@ -89,9 +92,7 @@ def _error_lines(error: Fields, script: str, limit: int) -> Iterator[str]:
 
 def _news(error: Fields, script: str) -> str:
     name = visible(script)
-    known = (
-        f"NEW for {name} ({error['earlier_runs']} runs)" if error["is_new"] else f"in {error['runs']} runs of {name}"
-    )
+    known = f"NEW for {name} ({error['earlier_runs']} runs)" if error["is_new"] else f"in {_runs(error)} of {name}"
     others = [f"{each['count']}x in {_name(each)}, last {each['last'][:10]}" for each in error["elsewhere"][:_NAMES]]
     state = ""
     if error["state"] != "open":
@@ -102,6 +103,10 @@ def _news(error: Fields, script: str) -> str:
 
 def _name(script: Fields) -> str:
     return clip(visible(str(script["script_name"])), 60) or "no script"
+
+
+def _runs(seen: Fields) -> str:
+    return f"{seen['runs']} run{'' if seen['runs'] == 1 else 's'}"
 
 
 def frames_text(frames: Sequence[Fields]) -> str:
@@ -118,7 +123,7 @@ def _frame(frame: Fields) -> str:
 
 def _before_line(event: Fields, limit: int) -> str:
     where, level = clip(place_of(event), 60), level_letter(str(event["level"]))
-    return f"-{event['before']:.1f}s {level} {where} {message_of(event, limit)}"
+    return " ".join(filter(None, (f"-{event['before']:.1f}s", level, where, message_of(event, limit))))
 
 
 def _headed(head: str, lines: Sequence[str]) -> list[str]:
@@ -151,12 +156,27 @@ def _difference_parts(diff: Fields, limit: int) -> Iterator[str]:
         f"~ {visible(each['field'])} {each['base']:g}->{each['run']:g} (median) in {_template(each, limit)}"
         for each in drift
     )
+    yield from (
+        f"~ {duration_text(each['base'])}->{duration_text(each['run'])} {_step(each, limit)}" for each in diff["steps"]
+    )
+    yield from _more(diff, "steps", diff["steps"])
+    yield from (f"~ said by {_functions(each, limit)}: {_template(each, limit)}" for each in diff["renamed"])
+    yield from _more(diff, "renamed", diff["renamed"])
     if diff["first_divergence"]:
         yield f"first divergence after {diff['first_divergence']}"
     for name, (old, now) in diff["changed"].items():
         yield f"{visible(name)} {clip(value_text(old), limit)} -> {clip(value_text(now), limit)}"
     if not diff["exact"]:
         yield "counted by call site, named by samples: these runs have more than 5000 events"
+
+
+def _functions(renamed: Fields, limit: int) -> str:
+    return " -> ".join(clip(visible(str(renamed[name] or "no function")), limit) for name in ("base", "run"))
+
+
+def _step(step: Fields, limit: int) -> str:
+    limit = min(limit, _MAX_STEP)
+    return f"from {_template(step['after'], limit) if step['after'] else 'the start'} to {_template(step['to'], limit)}"
 
 
 def _template(each: Fields, limit: int) -> str:
@@ -209,7 +229,7 @@ def overdue_lines(item: Fields, limit: int) -> list[str]:
 
 def error_group_lines(item: Fields, limit: int) -> list[str]:
     """One error: how new, how often, where, its latest message."""
-    scripts = ", ".join(f"{_name(each)} {each['count']}x in {each['runs']} runs" for each in item["scripts"][:4])
+    scripts = ", ".join(f"{_name(each)} {each['count']}x in {_runs(each)}" for each in item["scripts"][:4])
     head = f"{item['fingerprint'][:_SHOWN_DIGITS]} {item['status'].upper()} {item['count']}x {scripts}"
     lines = [f"{head}; {item['first'][:16]}Z .. {item['last'][:16]}Z {item.get('id') or ''}".rstrip()]
     exception = item.get("exception")

@@ -173,8 +173,10 @@ def overview_lines(overview: Fields, limit: int) -> list[str]:
     ]
     if overview["failed_runs"]:
         lines += ["failed", *("  " + run_line(run, limit) for run in overview["failed_runs"])]
-    if overview["recent_runs"]:
-        lines += ["recent", *("  " + run_line(run, limit) for run in overview["recent_runs"])]
+    told = {run["execution_id"] for run in overview["failed_runs"]}
+    recent = [run for run in overview["recent_runs"] if run["execution_id"] not in told]
+    if recent:
+        lines += ["recent, less those" if told else "recent", *("  " + run_line(run, limit) for run in recent)]
     return lines
 
 
