@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import ssl
 import threading
 import time
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ class ArangoServer:
         view_commit_s: how old a view's last commit must be for SEARCH to make a new one; 0 shows every write at
             once, infinity only what `commit_views` showed.
         vector_index: was the server started with `--vector-index`?
+        tls: with whose certificate it answers; by default it speaks in the clear.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class ArangoServer:
         version: str = "3.12.10",
         view_commit_s: float = 0.0,
         vector_index: bool = True,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.version = version
         self.view_commit_s = view_commit_s
@@ -68,6 +71,8 @@ class ArangoServer:
         self._lock = threading.RLock()
         self._http = _HTTPServer(("127.0.0.1", port), _Handler)
         self._http.arango = self
+        if tls is not None:
+            self._http.socket = tls.wrap_socket(self._http.socket, server_side=True)
         self._thread: threading.Thread | None = None
         self.create_database("_system")
 
