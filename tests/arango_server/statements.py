@@ -14,7 +14,7 @@ from .errors import ArangoError, Unsupported
 from .expressions import Closure, Row, Scope, is_source
 from .lookups import candidates
 from .storage import Collection
-from .values import Value, identity, sort_key, truth
+from .values import Value, identity, sort_key, truth, type_name
 
 if TYPE_CHECKING:
     from .query import Query
@@ -124,8 +124,8 @@ class Plan:
             for row in rows:
                 found = array(row)
                 if not isinstance(found, list):
-                    query.warn(1563, "array expected")
-                    continue
+                    expected = "collection or array expected as operand to FOR loop"
+                    raise ArangoError(1563, f"{expected}; you provided a value of type '{type_name(found)}'")
                 for at, element in enumerate(found):
                     if at % 500 == 0:
                         query.check_deadline()

@@ -149,7 +149,7 @@ ANSWERS: dict[str, tuple[Any, list[int]]] = {
     "SUM(null)": (None, [1563]),
     "SUM([])": (0, []),
     "AVERAGE([])": (None, []),
-    "AVERAGE(['x'])": (None, [1561]),
+    "AVERAGE(['x'])": (None, [1563]),
     "MIN([null, 3, 'a'])": (3, []),
     "MAX([null])": (None, []),
     "MAX(5)": (None, [1563]),

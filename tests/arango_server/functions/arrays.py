@@ -9,9 +9,9 @@ from ..errors import Unsupported
 from ..functions.registry import MANY, aql, invalid_argument, warn_in
 from ..values import equal, identity, sort_key, to_number, to_string, truth
 
-
 EXPECTING_ARRAYS = frozenset(
-    """POSITION INTERLEAVE COUNT_DISTINCT UNIQUE SORTED_UNIQUE INTERSECTION OUTERSECTION FLATTEN FIRST LAST NTH""".split()
+    {"POSITION", "INTERLEAVE", "COUNT_DISTINCT", "UNIQUE", "SORTED_UNIQUE", "INTERSECTION", "OUTERSECTION", "FLATTEN"}
+    | {"FIRST", "LAST", "NTH"}
 )
 """Functions that warn of a missing array by a number of its own."""
 

@@ -109,7 +109,7 @@ def _numbers(context: Any, name: str, value: Any) -> list[int | float] | None:
     found = [element for element in value if element is not None]
     if any(rank(element) != 2 for element in found):
         if name not in ("SUM", "PRODUCT"):
-            warn_in(context, name, 1561)
+            warn_in(context, name, 1563 if name == "AVERAGE" else 1561)
         return None
     return found
 

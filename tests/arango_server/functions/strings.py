@@ -195,7 +195,7 @@ def contains(_: Any, args: list[Any]) -> bool | int:
 
 def check_searchable(*texts: str) -> None:
     """Refuse what the server's collation finds otherwise than byte by byte."""
-    if any(char < " " and char not in "\t\n\r" or char == "\x7f" or char > "\u00ff" for t in texts for char in t):
+    if any((char < " " and char not in "\t\n\r") or char == "\x7f" or char > "\u00ff" for t in texts for char in t):
         raise Unsupported("looking for text with control characters or beyond Latin letters")
 
 
@@ -220,7 +220,7 @@ def find_first(_: Any, args: list[Any]) -> int:
 
 @aql(2, 4)
 def find_last(_: Any, args: list[Any]) -> int:
-    return ([-1] + _found_at("FIND_LAST", args))[-1]
+    return [-1, *_found_at("FIND_LAST", args)][-1]
 
 
 @aql(2, 3)
