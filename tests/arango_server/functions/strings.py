@@ -160,7 +160,7 @@ def _replacements(args: list[Any]) -> dict[str, str] | None:
 def substitute(context: Any, args: list[Any]) -> str | None:
     # With an object, the limit is the third argument.
     limit_at = 2 if isinstance(args[1], dict) else 3
-    limit = int(to_number(args[limit_at])) if len(args) > limit_at else -1
+    limit = min(int(to_number(args[limit_at])), 1 << 30) if len(args) > limit_at else -1
     if isinstance(args[1], dict) and len(args) > 3:
         raise Unsupported("SUBSTITUTE with an object and four arguments")
     if len(args) > limit_at and limit < 0:
@@ -229,7 +229,7 @@ def repeat(context: Any, args: list[Any]) -> str | None:
     if count < 0:
         invalid_argument(context, "REPEAT")
         return None
-    if count * len(to_string(args[0])) > 1 << 20:
+    if count * (len(to_string(args[0])) + 1) > 1 << 20:
         raise Unsupported("REPEAT to more than a million characters")
     return (to_string(args[2]) if len(args) > 2 else "").join([to_string(args[0])] * count)
 
