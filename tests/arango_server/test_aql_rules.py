@@ -185,6 +185,9 @@ def test_windows(client: Client) -> None:
         2,
         1,
     ]
+    times = "FOR t IN ['2026-01-01T00:00', '2026-01-01T00:10', '2026-01-01T00:30'] "
+    window = "WINDOW t WITH {preceding: 'PT10M', following: 'PT20M'} AGGREGATE n = COUNT(1) RETURN n"
+    assert client.query(times + window) == [2, 3, 1]
 
 
 def test_traversals(client: Client) -> None:
