@@ -131,6 +131,9 @@ ANSWERS: dict[str, tuple[Any, list[int]]] = {
     "REGEX_SPLIT('a', 'b', false, -1)": (None, []),
     "REGEX_TEST('x', '(')": (None, [1543]),
     "TO_CHAR('65')": (None, [1542]),
+    "SOUNDEX('example')": ("E251", []),
+    "SOUNDEX(' 1sounteks')": ("S532", []),
+    "SOUNDEX('')": ("", []),
     "TO_CHAR(-1)": (None, [1542]),
     "REPEAT('x', 0)": ("", []),
     "REPEAT('x', -1)": (None, [1542]),
@@ -254,7 +257,7 @@ REFUSED = [
     "DATE_FORMAT('0999-01-01', '%yyyy')",
     "DATE_ISO8601('2020-01-01T00:00:00-03:30')",
     "DATE_LOCALTOUTC('2020-10-25T02:30:00', 'Europe/Berlin')",
-    "SOUNDEX('x')",
+    "NGRAM_SIMILARITY('a', 'b', 1)",
 ]
 
 

@@ -73,7 +73,6 @@ REFUSED: Final = frozenset(
         "GEO_AREA",
         "GEO_IN_RANGE",
         "DISTANCE",
-        "SOUNDEX",
         "NGRAM_SIMILARITY",
         "NGRAM_POSITIONAL_SIMILARITY",
         "MINHASH",

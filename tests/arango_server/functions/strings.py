@@ -281,6 +281,25 @@ def _distance(one: str, other: str, transpositions: bool) -> int:
     return last[-1]
 
 
+SOUNDS: Final = {
+    letter: str(code)
+    for code, letters in enumerate(("bfpv", "cgjkqsxz", "dt", "l", "mn", "r"), 1)
+    for letter in letters
+}
+
+
+@aql(1)
+def soundex(_: Any, args: list[Any]) -> str:
+    """The first letter as a capital, and the sounds of those behind it, each once as long as it lasts."""
+    text = re.sub("^[^a-zA-Z]+", "", to_string(args[0]))
+    found, before = text[:1].upper(), ""
+    for letter in text[1:].lower():
+        code = SOUNDS.get(letter, "")
+        found += code if code != before else ""
+        before = code
+    return found[:4].ljust(4, "0") if found else ""
+
+
 @aql(1)
 def to_hex(_: Any, args: list[Any]) -> str:
     return to_string(args[0]).encode().hex()
