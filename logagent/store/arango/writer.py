@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any, Final
 
 import msgspec
@@ -21,7 +21,7 @@ from logagent.store.arango.insert import insert, insert_objects
 from logagent.store.arango.intake import Intake
 from logagent.store.arango.prune_log import PruneLog, bound_criteria
 from logagent.store.arango.schema import EMBEDDINGS, ERRORS, EVENTS, LINES
-from logagent.store.arango.setup import set_up, set_up_again
+from logagent.store.arango.setup import identity_of, set_up, set_up_again
 from logagent.store.arango.sightings import ErrorsSeen
 from logagent.store.arango.vector_index import VectorIndex
 from logagent.store.derived import Memory, Relation, Vector
@@ -75,6 +75,8 @@ class ArangoStore:
 
     def repair(self) -> StoreIdentity:
         """Log in, and bring everything to what the schema says, however long it takes to fill an index."""
+        with closing(Connection(self._access, too_long=StoreUnavailable)) as connection:
+            identity_of(connection)  # a server that does not answer is told soon
         patient = self._access._replace(timeout_s=max(self._access.timeout_s, BUILDING_S))
         return self._opened(set_up_again, patient)
 
