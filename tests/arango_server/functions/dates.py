@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from ..errors import Unsupported
 from ..functions.numbers import finite
 from ..functions.registry import FUNCTIONS, Function, aql, invalid_argument, warn_in
-from ..values import rank
+from ..values import rank, to_number
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 FORM: Final = re.compile(
@@ -181,14 +181,17 @@ def _from_parts(context: Any, name: str, args: list[Any]) -> int | None:
     if len(args) < 3 or any(rank(a) not in (2, 3) for a in args):
         invalid_argument(context, name)
         return None
-    if any(rank(a) != 2 or a != int(a) for a in args):
-        raise Unsupported("a date of parts that are not whole numbers")
-    year, month, day, hour, minute, second, ms = [int(a) for a in args] + [0] * (7 - len(args))
-    in_range = 1 <= year <= 9999 and 1 <= month <= 12 and 1 <= day <= 28
-    if not in_range or not (0 <= hour <= 23 and 0 <= minute <= 59 and 0 <= second <= 59 and 0 <= ms <= 999):
-        raise Unsupported("a date of parts outside their usual range")
-    found = datetime(year, month, day, hour, minute, second, tzinfo=UTC) - EPOCH
-    return found // timedelta(milliseconds=1) + ms
+    year, month, day, hour, minute, second, ms = [int(to_number(a)) for a in args] + [0] * (7 - len(args))
+    if year > 9999 or min(year, month, day, hour, minute, second, ms) < 0:
+        warn_in(context, name, 1572)
+        return None
+    if year == 0 or not 1 <= month <= 12 or not 1 <= day <= 31:
+        raise Unsupported("a date of the year 0, or of a month or a day that there is in no year")
+    days = date(year, month, 1).toordinal() + day - 1 - EPOCH.toordinal()
+    found = ((days * 24 + hour) * 60 + minute) * 60_000 + second * 1000 + min(ms, 999)
+    if found > MAX_MS:
+        raise Unsupported("a date after the year 9999")
+    return found
 
 
 @aql(1, 7)
