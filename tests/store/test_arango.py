@@ -208,7 +208,7 @@ def test_a_lost_collection_is_made_again_after_the_outage_it_causes(store: Store
 
 
 def test_init_makes_what_is_missing_whatever_version_is_recorded(
-    url: str, store: Store, admin: Connection, tmp_path: Path
+    server: Recording, url: str, store: Store, admin: Connection, tmp_path: Path
 ) -> None:
     """It looks at everything; a second time it changes nothing, though the server lists things in another order."""
     admin.call(Method.DELETE, "/_api/index/log_events/by_time")
@@ -221,6 +221,9 @@ def test_init_makes_what_is_missing_whatever_version_is_recorded(
         otherwise = backwards(views[0])
         admin.call(Method.PATCH, "/_api/view/log_events_view/properties", {"links": otherwise})
     assert views[1] == otherwise != views[0]
+    before = len(server.requests)
+    assert CliRunner().invoke(cli, ["init", *options]).exit_code == 0
+    assert {r.method for r in server.requests[before:] if "/_api/view" in r.path} == {"GET"}
     indexes = admin.call(Method.GET, "/_api/index", params={"collection": "log_events"})["indexes"]
     assert "by_time" in {index["name"] for index in indexes}
 

@@ -177,7 +177,8 @@ ANALYZER_DEFINITION: Final[dict[str, Any]] = {
 }
 
 _WORDS: Final = {"analyzers": [ANALYZER, "text_en"]}
-_PLAIN: Final = {"analyzers": ["identity"]}
+_PLAIN: Final[dict[str, Any]] = {}
+"""By the link's own analyzer, `identity`. The server never shows what a field has from its link, so we don't say it."""
 VIEW_LINKS: Final[dict[str, Any]] = {
     EVENTS: {
         "analyzers": ["identity"],
