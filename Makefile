@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run demo test lint bench soak eval-answers clean docs bench-query
+.PHONY: run demo test lint bench soak eval-answers clean docs bench-query test-arango
 .DEFAULT_GOAL := demo
 
 $(VENV)/.installed: pyproject.toml
@@ -20,6 +20,9 @@ run: $(VENV)/.installed           ## the daemon on ./logs, in the foreground
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest -n auto
+
+test-arango: $(VENV)/.installed   ## the store's contract on a real ArangoDB: Docker runs one, or LOGAGENT_TEST_ARANGO_URL names it
+	$(BIN)/python -m pytest -m arango tests/store
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

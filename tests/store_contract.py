@@ -142,11 +142,13 @@ def test_any_text_comes_back_equal(store: Store, reader: Reader, text: str) -> N
                   hostname=text, level="L" + text, level_no=20, origin=odd, continuation_of=text),
             run_start(2, "r" + text, script_name=text, argv=(text, text), cwd=text),
             learning(3, "lrn_" + text, function_name=text, evidence=(text,)),
+            learning_event(4, "confirm", "lrn_" + text),
         ]
     )  # fmt: skip
     append(store, *appended)
     assert list(reader.export(EVERY_EVENT)) == appended
     assert [run.run.execution_id for run in reader.runs(RunSelection(script=text), 5).runs] == ["r" + text]
+    assert [(each.learning_id, each.confirmed) for each in reader.learnings()] == [("lrn_" + text, 1)]
     assert len(all_of(reader, where=Compare(Field.FUNCTION, "=", text))) == 1
 
 

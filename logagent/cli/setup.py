@@ -44,7 +44,7 @@ def init(
         _make_users(settings, writer, reader)
     opened = open_store(resolve_store_url(settings), settings)
     try:
-        identity = opened.prepare()
+        identity = opened.repair()
     finally:
         opened.close()
     click.echo(f"store {opened.url} is ready (id {identity.store_id[:8]})")

@@ -125,6 +125,13 @@ class Store(Protocol):
         """
         ...
 
+    def repair(self) -> StoreIdentity:
+        """The same, but look at everything that the schema names: make what is missing, change what differs.
+
+        `prepare` goes by the version that the store has recorded, where looking at everything would take long.
+        """
+        ...
+
     def append(self, batch: Batch) -> Receipt:
         """Store what is not there yet, atomically for the embedded store; durable against our crash on return.
 

@@ -83,7 +83,7 @@ def _changed(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, str):
         return change(value)
     if isinstance(value, tuple):
-        return tuple(change(item) for item in value)
+        return tuple(_changed(item, change) for item in value)
     return value
 
 

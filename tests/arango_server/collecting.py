@@ -13,7 +13,7 @@ from .expressions import Closure, Row
 from .functions.arrays import distinct
 from .functions.numbers import float_sum
 from .functions.registry import FUNCTIONS
-from .values import Value, group_sort_key, identity, rank, sort_key
+from .values import Value, identity, rank, sort_key
 
 if TYPE_CHECKING:
     from .statements import Plan
@@ -54,9 +54,9 @@ def aggregates(plan: Plan, tree: Tree[Any] | None) -> list[Aggregate]:
         if function not in AGGREGATORS:
             raise ArangoError(1574, "invalid aggregate expression")
         arguments = call.children[1].children if len(call.children) > 1 else []
-        if len(arguments) > 1 or (not arguments and function not in ("LENGTH", "COUNT")):
+        if len(arguments) != 1:
             raise ArangoError(1541, f"invalid number of arguments for function '{function}()'")
-        value: Closure = plan.expression(arguments[0]) if arguments else lambda row: None
+        value: Closure = plan.expression(arguments[0])
         found.append((name_of(assignment.children[0].children[0]), function, value))
     return found
 
@@ -116,7 +116,7 @@ def compile_collect(plan: Plan, statement: Tree[Any]) -> None:
         if not keys and not groups:
             groups[()] = ([], [])
         outer = {name: value for name, value in base.items() if name not in hidden}
-        for values, members in sorted(groups.values(), key=lambda group: group_sort_key(group[0])):
+        for values, members in sorted(groups.values(), key=lambda group: sort_key(group[0])):
             made = {name: value for (name, _), value in zip(keys, values, strict=True)}
             made |= {n: aggregate(plan, f, [value(row) for row in members]) for n, f, value in folded}
             if into is not None:

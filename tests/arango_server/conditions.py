@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -287,7 +288,10 @@ def _array(value: Value, single: bool = False) -> list[Value]:
 
 
 def _like(pattern: Value) -> Any:
-    return like_pattern(values.to_string(pattern), False)
+    text = values.to_string(pattern)
+    if re.search(r"\\(?![%_\\])", text.replace("\\\\", "")):
+        raise Unsupported("LIKE in SEARCH with a backslash before something else than % and _")
+    return like_pattern(text, False)
 
 
 def _sum(parts: list[Condition]) -> Score:

@@ -1,4 +1,4 @@
-"""Small graphs that recorded examples run on: known from ArangoDB's published example data, set up over HTTP."""
+"""Small graphs and collections that recorded examples run on: ArangoDB's published example data, set up over HTTP."""
 
 from __future__ import annotations
 
@@ -27,7 +27,25 @@ def _relation(start: str, end: str, kind: str, key: str) -> dict[str, Any]:
     return {"_from": start, "_to": end, "type": kind, "_key": key}
 
 
+OBSERVATIONS: Final = (
+    "00 st113 10,00 xh458 0,15 st113 9,15 xh458 10,30 st113 25,30 xh458 5,45 st113 20,45 xh458 30,60 xh458 25"
+)
+
+
+def _observation(line: str) -> dict[str, Any]:
+    minute, subject, value = line.split(" ")
+    return {
+        "time": f"2021-05-25 {7 + int(minute) // 60:02}:{int(minute) % 60:02}:00",
+        "subject": subject,
+        "val": int(value),
+    }
+
+
 DATASETS: Final[dict[str, dict[str, Any]]] = {
+    "observationsSampleDataset": {
+        "definitions": [],
+        "documents": {"observations": [_observation(line) for line in OBSERVATIONS.split(",")]},
+    },
     "traversalGraph": {
         "definitions": [("edges", ["circles"], ["circles"])],
         "documents": {
@@ -62,7 +80,10 @@ def load(client: Client, name: str) -> None:
     """Make the graph and its documents."""
     dataset = DATASETS[name]
     definitions = [{"collection": c, "from": f, "to": t} for c, f, t in dataset["definitions"]]
-    client.send("POST", "/_api/gharial", {"name": name, "edgeDefinitions": definitions})
+    if definitions:
+        client.send("POST", "/_api/gharial", {"name": name, "edgeDefinitions": definitions})
     for collection, documents in dataset["documents"].items():
+        if not definitions:
+            client.send("POST", "/_api/collection", {"name": collection})
         answer = client.send("POST", f"/_api/document/{collection}", documents)
         assert "x-arango-error-codes" not in answer.headers, answer.body

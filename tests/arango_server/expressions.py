@@ -348,7 +348,7 @@ class Expressions:
                 wanted = count(row)
                 if kind == "test_at_least":
                     return found >= values.to_number(wanted)
-                return min(wanted) <= found <= max(wanted) if isinstance(wanted, list) else found == wanted
+                return wanted[0] <= found <= wanted[-1] if isinstance(wanted, list) else found == wanted
             return {"ANY": found > 0, "ALL": found == len(array), "NONE": found == 0}[word]
 
         return ask

@@ -28,6 +28,7 @@ HEADERS: Final = frozenset(
         "charset",
         "x-arango-driver",
         "x-arango-queue-time-seconds",
+        "x-arango-async",
         "if-match",
         "if-none-match",
         "cache-control",

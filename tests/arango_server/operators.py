@@ -8,57 +8,46 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from .errors import Unsupported
-from .functions.numbers import checked
+from .functions.numbers import finite
 from .functions.texts import is_like, matches_regex
-from .values import Value, compare, equal, integer_or_float, to_number
+from .values import Value, compare, equal, to_number
 
 Operator = Callable[[Any, Value, Value], Value]
 
 
-def add(query: Any, left: Value, right: Value) -> Value:
-    """Integers stay integers unless they overflow."""
-    one, other = to_number(left), to_number(right)
-    if isinstance(one, int) and isinstance(other, int):
-        return integer_or_float(one + other)
-    return checked(query, one + other)
+def _double(value: Value) -> float:
+    return float(to_number(value))
 
 
-def subtract(query: Any, left: Value, right: Value) -> Value:
-    one, other = to_number(left), to_number(right)
-    if isinstance(one, int) and isinstance(other, int):
-        return integer_or_float(one - other)
-    return checked(query, one - other)
+def add(_: Any, left: Value, right: Value) -> Value:
+    """All arithmetic is in doubles."""
+    return finite(_double(left) + _double(right))
 
 
-def multiply(query: Any, left: Value, right: Value) -> Value:
-    one, other = to_number(left), to_number(right)
-    if isinstance(one, int) and isinstance(other, int):
-        return integer_or_float(one * other)
-    return checked(query, one * other)
+def subtract(_: Any, left: Value, right: Value) -> Value:
+    return finite(_double(left) - _double(right))
+
+
+def multiply(_: Any, left: Value, right: Value) -> Value:
+    return finite(_double(left) * _double(right))
 
 
 def divide(query: Any, left: Value, right: Value) -> Value:
-    """Always floating; by zero null with a warning."""
-    other = to_number(right)
+    """By zero null with a warning."""
+    one, other = _double(left), _double(right)
     if other == 0:
-        query.warn(1562, "division by zero")
+        query.warn(1562, "in operator /: division by zero")
         return None
-    return checked(query, to_number(left) / other)
+    return finite(one / other)
 
 
 def modulo(query: Any, left: Value, right: Value) -> Value:
     """The sign of the left operand, as in C; by zero null with a warning."""
-    one, other = to_number(left), to_number(right)
+    one, other = _double(left), _double(right)
     if other == 0:
-        query.warn(1562, "division by zero")
+        query.warn(1562, "in operator %: division by zero")
         return None
-    if isinstance(one, int) and isinstance(other, int):
-        return int(math.fmod(one, other)) if abs(one) < 2**53 and abs(other) < 2**53 else _refuse_modulo()
-    return checked(query, math.fmod(one, other))
-
-
-def _refuse_modulo() -> int:
-    raise Unsupported("modulo of integers beyond 2^53")
+    return finite(math.fmod(one, other))
 
 
 def is_in(_: Any, left: Value, right: Value) -> bool:
@@ -66,9 +55,7 @@ def is_in(_: Any, left: Value, right: Value) -> bool:
 
 
 def is_not_in(_: Any, left: Value, right: Value) -> bool:
-    if not isinstance(right, list):
-        raise Unsupported("NOT IN with something else than an array")
-    return not any(equal(left, element) for element in right)
+    return isinstance(right, list) and not any(equal(left, element) for element in right)
 
 
 def not_like(_: Any, left: Value, right: Value) -> bool:
@@ -116,6 +103,6 @@ def at_least(query: Any, count: Value, operator: str, left: Value, right: Value)
     if not isinstance(left, list) or (operator in ("IN", "NOT IN") and not isinstance(right, list)):
         return False
     needed = int(to_number(count))
-    if needed < 1:
-        raise Unsupported("AT LEAST of less than one")
+    if needed < 1 or not left:
+        raise Unsupported("AT LEAST of less than one, or of an empty array")
     return sum(bool(COMPARISONS[operator](query, element, right)) for element in left) >= needed

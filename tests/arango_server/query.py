@@ -73,9 +73,12 @@ class Query:
                 self.check_deadline()
             self.check_deadline()
             return found
-        except BaseException:
+        except BaseException as error:
             for collection, before in self._written.values():
                 collection.restore(before)
+            if isinstance(error, ArangoError):
+                text = f"AQL: {error.message} (while executing)"
+                raise ArangoError(error.number, text, status=error.status) from None
             raise
 
     def check_deadline(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import ssl
 import threading
 import time
 from dataclasses import dataclass
@@ -14,11 +15,14 @@ from . import endpoints
 from .errors import ArangoError, Unsupported
 from .functions.dates import parse_date
 from .http import HEADERS, Request, Response, find_route
-from .storage import Database, User, WriteOptions
+from .storage import Database, User, WriteOptions, tick
 from .values import attribute_path, rank, to_json
 
 _ = endpoints
 ADMIN: Final = "root"
+RESULTS_CACHE: Final = {
+    "mode": "off", "maxResults": 128, "maxResultsSize": 268_435_456, "maxEntrySize": 16_777_216, "includeSystem": False,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class ArangoServer:
         view_commit_s: how old a view's last commit must be for SEARCH to make a new one; 0 shows every write at
             once, infinity only what `commit_views` showed.
         vector_index: was the server started with `--vector-index`?
+        tls: with whose certificate it answers; by default it speaks in the clear.
     """
 
     def __init__(
@@ -50,6 +55,7 @@ class ArangoServer:
         version: str = "3.12.10",
         view_commit_s: float = 0.0,
         vector_index: bool = True,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.version = version
         self.view_commit_s = view_commit_s
@@ -58,6 +64,9 @@ class ArangoServer:
         self.users: dict[str, User] = {ADMIN: User(ADMIN, password, databases={"*": "rw"})}
         self.databases: dict[str, Database] = {}
         self.cursors: dict[tuple[str, str], Any] = {}
+        self.jobs: dict[str, Response] = {}
+        self.transactions: dict[str, str] = {}
+        self.results_cache = dict(RESULTS_CACHE)
         self.requests: list[Logged] = []
         self.latency_s = 0.0
         self.bytes_used = 366_555
@@ -68,6 +77,8 @@ class ArangoServer:
         self._lock = threading.RLock()
         self._http = _HTTPServer(("127.0.0.1", port), _Handler)
         self._http.arango = self
+        if tls is not None:
+            self._http.socket = tls.wrap_socket(self._http.socket, server_side=True)
         self._thread: threading.Thread | None = None
         self.create_database("_system")
 
@@ -136,16 +147,28 @@ class ArangoServer:
         """The answer to a request; nothing else happens meanwhile."""
         if self.latency_s:
             time.sleep(self.latency_s)
+        kind = headers.get("x-arango-async")
         with self._lock:
-            try:
-                if self._forced:
-                    status, number, message = self._forced.pop(0)
-                    raise ArangoError(number, message, status=status)
-                return self._dispatch(method, target, headers, body)
-            except ArangoError as error:
-                return Response(error.status, error.body())
-            except Unsupported as refusal:
-                return Response(501, refusal.body())
+            answer = self._answered(method, target, headers, body)
+            if kind is None or answer.status == 401:
+                return answer
+            if kind not in ("true", "store"):
+                return Response(501, Unsupported(f"x-arango-async: {kind}").body())
+            number = tick()
+            if kind == "store":
+                self.jobs[number] = answer
+            return Response(202, None, {"x-arango-async-id": number} if kind == "store" else {})
+
+    def _answered(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Response:
+        try:
+            if self._forced:
+                status, number, message = self._forced.pop(0)
+                raise ArangoError(number, message, status=status)
+            return self._dispatch(method, target, headers, body)
+        except ArangoError as error:
+            return Response(error.status, error.body())
+        except Unsupported as refusal:
+            return Response(501, refusal.body())
 
     def _dispatch(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Response:
         if unknown := set(headers) - HEADERS:

@@ -63,6 +63,7 @@ class Shell:
             "db": Database(self),
             "require": self._require,
             "logCurlRequest": self._curl,
+            "logCurlRequestRaw": self._curl,
             "assert": lambda *_: UNDEFINED,
             "print": self._show,
             **{name: lambda *_: UNDEFINED for name in QUIET},
@@ -95,6 +96,9 @@ class Shell:
             "@arangodb/general-graph": lambda: Thing(_exists=lambda _: False, _drop=lambda *_: UNDEFINED),
             "@arangodb": lambda: Thing(db=Database(self)),
             "jsunity": lambda: Thing(jsUnity=Thing(assertions=Thing(assertEqual=lambda *_: UNDEFINED))),
+            "@arangodb/aql/cache": lambda: Thing(
+                properties=lambda given: checked(self.client.send("PUT", "/_api/query-cache/properties", given))
+            ),
             "internal": lambda: Thing(wal=Thing(flush=lambda *_: UNDEFINED), db=Database(self)),
         }
         if name not in makers:
@@ -170,6 +174,7 @@ class Database(Thing):
             _createView=self._view,
             _query=self._query,
             _flushCache=lambda: UNDEFINED,
+            _createTransaction=self._transaction,
             _createDatabase=lambda name: checked(
                 self._client.send("POST", "/_db/_system/_api/database", {"name": name})
             )["result"],
@@ -200,6 +205,11 @@ class Database(Thing):
         body = {"name": name, "type": kind} | (properties or {})
         checked(self._client.send("POST", "/_api/collection", body))
         return ShellCollection(self._client, name)
+
+    def _transaction(self, body: Any) -> Thing:
+        number = checked(self._client.send("POST", "/_api/transaction/begin", body))["result"]["id"]
+        path = f"/_api/transaction/{number}"
+        return Thing(id=lambda: number, abort=lambda: checked(self._client.send("DELETE", path)))
 
     def _view(self, name: str, kind: str, properties: Any = None) -> Thing:
         made = checked(self._client.send("POST", "/_api/view", {"name": name, "type": kind} | (properties or {})))

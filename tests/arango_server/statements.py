@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from lark import Tree
@@ -14,7 +14,7 @@ from .errors import ArangoError, Unsupported
 from .expressions import Closure, Row, Scope, is_source
 from .lookups import candidates
 from .storage import Collection
-from .values import Value, identity, sort_key, truth
+from .values import Value, identity, sort_key, truth, type_name
 
 if TYPE_CHECKING:
     from .query import Query
@@ -124,8 +124,8 @@ class Plan:
             for row in rows:
                 found = array(row)
                 if not isinstance(found, list):
-                    query.warn(1563, "array expected")
-                    continue
+                    expected = "collection or array expected as operand to FOR loop"
+                    raise ArangoError(1563, f"{expected}; you provided a value of type '{type_name(found)}'")
                 for at, element in enumerate(found):
                     if at % 500 == 0:
                         query.check_deadline()
@@ -199,15 +199,11 @@ class Plan:
             vectors.check_sort(self, element.children[0], descending)
             keys.append((self.expression(element.children[0]), descending))
         self.query.nodes.append({"type": "SortNode"})
-
-        def stage(rows: Iterable[Row]) -> Iterable[Row]:
-            ordered = list(rows)
-            for key, descending in reversed(keys):
-                # reverse=True keeps equal rows in their order, too.
-                ordered.sort(key=lambda row, key=key: sort_key(key(row)), reverse=descending)  # type: ignore[misc]
-            return ordered
-
-        self.stages.append(stage)
+        if not keys:
+            if any(before.data == "collect_statement" for before in self.statements[: self.at]):
+                raise Unsupported("SORT null after COLLECT: groups in no order")
+            return
+        self.stages.append(lambda rows: _sorted(rows, keys))
 
     def _limit_statement(self, statement: Tree[Any]) -> None:
         numbers = [self._limit_number(child) for child in statement.children]
@@ -264,6 +260,20 @@ class Plan:
                     yield found
 
         self.result = once
+
+
+MOST_KEPT_IN_ORDER: Final = 16
+"""Rows. The server's way of sorting keeps equal ones in their order up to so many, and perhaps not beyond."""
+
+
+def _sorted(rows: Iterable[Row], keys: list[tuple[Closure, bool]]) -> list[Row]:
+    made = [([sort_key(key(row)) for key, _ in keys], row) for row in rows]
+    for at, (_, descending) in reversed(list(enumerate(keys))):
+        # reverse=True keeps equal rows in their order, too.
+        made.sort(key=lambda pair, at=at: pair[0][at], reverse=descending)  # type: ignore[misc]
+    if len(made) > MOST_KEPT_IN_ORDER and any(one[0] == other[0] for one, other in pairwise(made)):
+        raise Unsupported(f"the order of equal ones among more than {MOST_KEPT_IN_ORDER} rows")
+    return [row for _, row in made]
 
 
 def _let_stage(name: str, value: Closure) -> Stage:

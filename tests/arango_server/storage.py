@@ -83,7 +83,7 @@ class User:
 
 
 class Collection:
-    """Documents by key, in the order of their first insertion, and the indexes over them."""
+    """Documents by key, in the order of their last writing, and the indexes over them."""
 
     def __init__(self, database: Database, name: str, kind: int, properties: dict[str, Any]) -> None:
         self.database = database
@@ -268,7 +268,7 @@ class Collection:
         body = {name: value for name, value in document.items() if name not in ("_key", "_id", "_rev")}
         new = self._stored(old["_key"], body, old, operation)
         self._check_unique(new, old)
-        self._take(old, replacing=True)
+        self._take(old)  # what is changed is stored anew, behind all others
         self._put(new)
         return new
 
@@ -302,15 +302,14 @@ class Collection:
             for end, table in self._ends.items():
                 table.setdefault(document[end], {})[document["_key"]] = document
 
-    def _take(self, document: Document, *, replacing: bool = False) -> None:
+    def _take(self, document: Document) -> None:
         self.version += 1
         for index in self.indexes:
             index.take(document)
         if self.kind == 3:
             for end, table in self._ends.items():
                 table.get(document[end], {}).pop(document["_key"], None)
-        if not replacing:
-            del self.documents[document["_key"]]
+        del self.documents[document["_key"]]
 
     def _rebuild(self) -> None:
         self.version += 1

@@ -176,13 +176,13 @@ def test_what_is_not_known_is_refused_by_name(client: Client) -> None:
         ("GET", "/_api/version?x=1", None, "x"),
         ("POST", "/_api/collection", {"name": "n", "isVolatile": True}, "isVolatile"),
         ("POST", "/_api/cursor", {"query": "RETURN 1", "options": {"magic": 1}}, "magic"),
-        ("POST", "/_api/cursor", {"query": "RETURN SOUNDEX('a')"}, "SOUNDEX"),
+        ("POST", "/_api/cursor", {"query": "RETURN NGRAM_SIMILARITY('a', 'b', 1)"}, "NGRAM_SIMILARITY"),
         ("POST", "/_api/cursor", {"query": "FOR d IN c OPTIONS {x: 1} RETURN d"}, "x"),
     ]
     for method, path, body, named in cases:
         answer = client.send(method, path, body)
         assert (answer.status, named in answer.body["errorMessage"]) == (501, True), answer.body
-    assert client.send("GET", "/_api/version", None, {"x-arango-async": "store"}).status == 501
+    assert client.send("GET", "/_api/version", None, {"x-arango-trx-id": "1"}).status == 501
 
 
 def test_hooks_for_tests(server: ArangoServer, client: Client) -> None:
@@ -204,3 +204,44 @@ def test_a_graph_is_made_with_its_collections(client: Client) -> None:
     assert error(client, "POST", "/_api/gharial", graph) == (409, 1925)
     assert error(client, "DELETE", "/_api/collection/links") == (400, 1942)
     assert error(client, "GET", "/_api/gharial/none") == (404, 1924)
+
+
+def test_an_import_counts_what_became_of_each_document(client: Client) -> None:
+    """Lines, rows under names, or an array; a whole one stores all or nothing."""
+    lines = '{"_key": "a"}\n\n{"_key": "a"}\n{"_key": "b"}\n'
+    counted = {"error": False, "created": 2, "errors": 1, "empty": 1, "updated": 0, "ignored": 0}
+    path = "/_api/import?collection=c&type="
+    assert client.send("POST", f"{path}documents", lines).body == counted
+    again = client.send("POST", f"{path}list&onDuplicate=ignore", [{"_key": "a"}, {"_key": "d"}]).body
+    assert (again["created"], again["ignored"]) == (1, 1)
+    rows = client.send("POST", "/_api/import?collection=c", '["_key", "n"]\n["e", 1]\n["f", 2]')
+    assert (rows.status, rows.body["created"]) == (201, 2)
+    whole = client.send("POST", f"{path}documents&complete=true", '{"_key": "g"}\n{"_key": "a"}')
+    assert (whole.status, whole.body["errorNum"], client.query("RETURN DOCUMENT('c/g')")) == (409, 1210, [None])
+    for odd in ('{"_key": "x y"}', "{", "5"):
+        assert client.send("POST", f"{path}documents", odd).status == 501
+
+
+def test_a_job_s_answer_is_kept_until_it_is_fetched(client: Client) -> None:
+    """Once; without a number there is none to fetch. Who may not log in is told at once."""
+    asked = client.send("GET", "/_api/version", None, {"x-arango-async": "store"})
+    number = asked.headers["x-arango-async-id"]
+    assert (asked.status, asked.body, client.send("GET", f"/_api/job/{number}").status) == (202, None, 200)
+    fetched = client.send("PUT", f"/_api/job/{number}")
+    assert (fetched.body["server"], fetched.headers["x-arango-async-id"]) == ("arango", number)
+    assert error(client, "PUT", f"/_api/job/{number}") == (404, 404)
+    told = client.send("POST", "/_api/document/c", {"_key": "a"}, {"x-arango-async": "true"})
+    assert ("x-arango-async-id" in told.headers, client.query("RETURN LENGTH(c)")) == (False, [1])
+    nobody = {"x-arango-async": "store", "Authorization": "Basic eDp4"}
+    assert client.send("GET", "/_api/version", None, nobody).status == 401
+
+
+def test_a_transaction_can_be_begun_and_ended_and_nothing_else(client: Client) -> None:
+    """Its header is known nowhere."""
+    begun = client.send("POST", "/_api/transaction/begin", {"collections": {"write": "c"}})
+    path = f"/_api/transaction/{begun.body['result']['id']}"
+    assert (begun.status, client.send("GET", path).body["result"]["status"]) == (201, "running")
+    assert client.send("PUT", path).body["result"]["status"] == "committed"
+    assert client.send("GET", "/_api/transaction").body == {"transactions": []}
+    assert client.send("DELETE", path).status == 501
+    assert error(client, "POST", "/_api/transaction/begin", {"collections": {"read": ["nowhere"]}}) == (404, 1203)

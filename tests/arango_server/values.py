@@ -38,10 +38,16 @@ def type_name(value: Value) -> str:
     return ("null", "bool", "number", "string", "array", "object")[rank(value)]
 
 
+IGNORED: Final = re.compile("[\x00-\x08\x0e-\x1f\x7f]")
+"""Control characters that a collation passes over."""
+
+
 def compare_strings(left: str, right: str) -> int:
     """Order by the server's collation, which we know for ASCII only: there it is the code points' order."""
     if left == right:
         return 0
+    if IGNORED.search(left) or IGNORED.search(right):
+        raise Unsupported("collation of strings with control characters")
     for one, other in zip(left, right, strict=False):
         if one != other:
             if one > "\x7f" or other > "\x7f":
@@ -74,13 +80,15 @@ def compare(left: Value, right: Value, strings: Any = compare_strings) -> int:
 
 
 def _compare_arrays(left: list[Value], right: list[Value], strings: Any) -> int:
-    # A missing element counts as null, so [1] equals [1, null]? Elements are compared up to the longer length.
+    # A missing element counts as null.
     for position in range(max(len(left), len(right))):
         one = left[position] if position < len(left) else None
         other = right[position] if position < len(right) else None
         if order := compare(one, other, strings):
             return order
-    return (len(left) > len(right)) - (len(left) < len(right))
+    if len(left) != len(right):
+        raise Unsupported("comparing arrays of which the longer one ends in null")
+    return 0
 
 
 def _compare_objects(left: dict[str, Value], right: dict[str, Value], strings: Any) -> int:
@@ -98,7 +106,6 @@ def equal(left: Value, right: Value) -> bool:
 
 
 sort_key = cmp_to_key(compare)
-group_sort_key = cmp_to_key(lambda left, right: compare(left, right, compare_bytes))
 
 
 def identity(value: Value) -> Any:
@@ -119,14 +126,21 @@ def truth(value: Value) -> bool:
     return bool(value)
 
 
+ODD_NUMBER: Final = re.compile(r"[\s\x08]|[+-]?(0x|inf|nan)", re.IGNORECASE)
+"""What C reads as a number, and perhaps the server with it."""
+
+
 def number_from_text(text: str) -> int | float:
     """What a string is as a number: 0 unless all of it is one."""
     text = text.strip(" \t\r\n\f")
+    if ODD_NUMBER.match(text):
+        raise Unsupported(f"{text!r} as a number")
     if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text):
         return 0
     if re.fullmatch(r"[+-]?\d+", text):
         return integer_or_float(int(text))
-    return float(text)
+    number = float(text)
+    return number if math.isfinite(number) else 0
 
 
 def integer_or_float(number: int) -> int | float:

@@ -146,7 +146,21 @@ def full_link(database: Database, collection: str, link: Any) -> dict[str, Any]:
     if not isinstance(link, dict):
         raise ArangoError(10, "error in link")
     _check_field(database, link)
-    return LINK | {name: value for name, value in link.items() if name != "inBackground"}
+    whole = LINK | {name: value for name, value in link.items() if name != "inBackground"}
+    return whole | {"fields": {name: _without_inherited(field, whole) for name, field in whole["fields"].items()}}
+
+
+def _without_inherited(field: dict[str, Any], parent: dict[str, Any]) -> dict[str, Any]:
+    """A field as it is shown: without what is as in its parent, and without fields where it has none."""
+    whole = {**parent, "fields": {}, **field}
+    own = {name: value for name, value in field.items() if name not in ("fields", "inBackground")}
+    kept = {name: value for name, value in own.items() if _sorted(value) != _sorted(parent[name])}
+    inner = {name: _without_inherited(one, whole) for name, one in whole["fields"].items()}
+    return kept | ({"fields": inner} if inner else {})
+
+
+def _sorted(value: Any) -> Any:
+    return sorted(value) if isinstance(value, list) else value
 
 
 def _check_field(database: Database, field: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from arango_questions import ask_everything, write_something
 from arango_server import ArangoServer
 from arangoasync.request import Method
 from click.testing import CliRunner
-from store_corpus import event, in_order, run_start
+from store_corpus import event, in_order, run_end, run_start
 
 from logagent.cli.main import cli
 from logagent.errors import (
@@ -54,8 +54,11 @@ class Recording(ArangoServer):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.queries: set[str] = set()
+        self.refuses: tuple[str, int, int] | None = None
 
     def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Any:
+        if self.refuses is not None and self.refuses[0] in target:
+            self.force_status(self.refuses[1], number=self.refuses[2])
         if target.endswith("/_api/cursor"):
             self.queries.add(json.loads(body)["query"])
         return super().answer(method, target, headers, body)
@@ -193,14 +196,43 @@ def test_a_newer_schema_is_left_alone(store: Store, admin: Connection) -> None:
 
 
 def test_a_lost_collection_is_made_again_after_the_outage_it_causes(store: Store, admin: Connection) -> None:
-    """Documents are not refused for it."""
-    admin.call(Method.DELETE, "/_api/collection/log_sources")
-    admin.call(Method.PATCH, "/_api/document/log_meta/store", {"schema_version": 0})
-    with pytest.raises(StoreUnavailable):
-        append(store, event(1))
-    store.prepare()
-    append(store, event(1))
-    assert store.stored_end(event(1).origin.fingerprint) == 199
+    """Documents are not refused for it. A store without what it was given is another one, so that all is read again."""
+    identity = store.prepare()
+    for name, is_the_same in (("log_sources", True), ("log_lines", False)):
+        admin.call(Method.DELETE, f"/_api/collection/{name}")
+        with pytest.raises(StoreUnavailable):
+            append(store, event(1), run_start(0))
+        assert (store.prepare().store_id == identity.store_id) is is_the_same
+        append(store, event(1), run_start(0))
+        assert store.stored_end(event(1).origin.fingerprint) == 199
+
+
+def test_init_makes_what_is_missing_whatever_version_is_recorded(
+    server: Recording, url: str, store: Store, admin: Connection, tmp_path: Path
+) -> None:
+    """It looks at everything; a second time it changes nothing, though the server lists things in another order."""
+    admin.call(Method.DELETE, "/_api/index/log_events/by_time")
+    admin.call(Method.DELETE, "/_api/view/log_events_view")
+    options = ["--store", url, "--state-dir", str(tmp_path / "state")]
+    views = []
+    for _ in range(2):
+        assert CliRunner().invoke(cli, ["init", *options]).exit_code == 0
+        views.append(admin.call(Method.GET, "/_api/view/log_events_view/properties")["links"])
+        otherwise = backwards(views[0])
+        admin.call(Method.PATCH, "/_api/view/log_events_view/properties", {"links": otherwise})
+    assert views[1] == otherwise != views[0]
+    before = len(server.requests)
+    assert CliRunner().invoke(cli, ["init", *options]).exit_code == 0
+    assert {r.method for r in server.requests[before:] if "/_api/view" in r.path} == {"GET"}
+    indexes = admin.call(Method.GET, "/_api/index", params={"collection": "log_events"})["indexes"]
+    assert "by_time" in {index["name"] for index in indexes}
+
+
+def backwards(links: Any) -> Any:
+    """The same links, each list the other way round."""
+    if isinstance(links, dict):
+        return {name: backwards(value) for name, value in links.items()}
+    return links[::-1] if isinstance(links, list) else links
 
 
 def test_init_makes_users_with_passwords_in_files(server: Recording, tmp_path: Path) -> None:
@@ -328,6 +360,36 @@ def test_a_refused_document_is_told_by_its_place_in_the_batch(store: Store, admi
     assert (raised.value.number, raised.value.index) == (1620, 2)
     with closing(open_reader(store.url)) as reader:
         assert [r.offset for r in reader.events(Selection(direction=Direction.OLDEST_FIRST), 5).records] == [100, 300]
+
+
+def test_a_refused_line_of_a_run_is_told_by_its_place_in_the_batch(store: Store, admin: Connection) -> None:
+    """Lines that are folded are sent apart from events, and counted by themselves."""
+    rule = {"type": "object", "properties": {"kind": {"enum": ["run_end"]}}}
+    admin.call(Method.PUT, "/_api/collection/log_lines/properties", {"schema": {"rule": rule, "message": "x"}})
+    with pytest.raises(RecordRejected) as raised:
+        append(store, event(1), run_end(2), event(3), run_start(4))
+    assert (raised.value.number, raised.value.index) == (1620, 3)
+
+
+@pytest.mark.parametrize(("status", "number"), [(400, 600), (413, 0)])
+def test_a_refused_request_is_a_refused_batch_to_be_halved(
+    server: Recording, store: Store, status: int, number: int
+) -> None:
+    """The fault is in some document, or in how many there are; where there is none in it, the store is at fault."""
+    server.refuses = ("/_api/document/log_events", status, number)
+    with pytest.raises(RecordRejected) as raised:
+        append(store, event(1), event(2))
+    assert (raised.value.number, raised.value.index) == (number or status, None)
+    server.refuses = ("/_api/cursor", status, number)
+    with pytest.raises(StoreUnavailable):
+        append(store, event(1))
+
+
+def test_a_write_that_the_server_ended_for_its_time_is_an_outage(server: Recording, store: Store) -> None:
+    """The daemon does it again later; to a question it would be a time-out."""
+    server.refuses = ("/_api/cursor", 410, 1500)
+    with pytest.raises(StoreUnavailable):
+        append(store, event(1))
 
 
 def test_an_empty_silent_answer_is_the_only_request_for_documents(server: Recording, store: Store) -> None:

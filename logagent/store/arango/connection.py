@@ -17,13 +17,13 @@ from aiohttp.abc import AbstractStreamWriter
 from arangoasync.auth import Auth
 from arangoasync.client import ArangoClient
 from arangoasync.connection import Connection as DriverConnection
-from arangoasync.exceptions import ArangoClientError
+from arangoasync.exceptions import ArangoClientError, ClientConnectionError
 from arangoasync.http import AioHTTPClient
 from arangoasync.request import Method, Request
 from arangoasync.resolver import DefaultHostResolver
 from arangoasync.response import Response
 
-from logagent.errors import QueryTimeout, StoreUnavailable
+from logagent.errors import LogagentError, QueryTimeout, StoreUnavailable
 from logagent.store.arango.access import Access
 from logagent.store.arango.errors import Reaction, ServerError, translation
 from logagent.store.arango.loop import OwnLoop
@@ -85,17 +85,27 @@ class _Http(AioHTTPClient):
         self._authorization = "Basic " + b64encode(login).decode()
 
     async def send_request(self, session: aiohttp.ClientSession, request: Request) -> Response:
-        """Send a request of somebody who has logged in."""
+        """Send a request of somebody who has logged in. What fails says why, which the driver would drop."""
         request.auth = None
         request.headers["authorization"] = self._authorization
-        return await super().send_request(session, request)
+        try:
+            return await super().send_request(session, request)
+        except ClientConnectionError as error:
+            raise error.__cause__ or error from None
 
 
 class Connection:
-    """A database on one server or on the coordinators of a cluster. Any thread may call it."""
+    """A database on one server or on the coordinators of a cluster. Any thread may call it.
 
-    def __init__(self, access: Access, database: str | None = None) -> None:
+    Args:
+        too_long: what a query is that ran into its deadline.
+    """
+
+    def __init__(
+        self, access: Access, database: str | None = None, *, too_long: type[LogagentError] = QueryTimeout
+    ) -> None:
         self.access = access
+        self._too_long = too_long
         self._database = database or access.database
         self._loop = OwnLoop()
         self._client: ArangoClient | None = None
@@ -195,7 +205,7 @@ class Connection:
             return self._loop.run(self._without_conflict(request))
         except ServerError as error:
             if error.reaction is Reaction.TOO_LONG:
-                raise QueryTimeout(f"{self.url}: {error.text}") from error
+                raise self._too_long(f"{self.url}: {error.text}") from error
             raise translation(error, self.url) from error
 
     async def _without_conflict(self, request: Callable[[], Awaitable[bytes]]) -> bytes:
@@ -272,9 +282,7 @@ class Connection:
 
 def _described(error: BaseException | None) -> str:
     """What went wrong, in a line; a time-out's own text is empty."""
-    cause = error.__cause__ if error is not None and error.__cause__ is not None else error
-    cause = cause.__context__ if isinstance(cause, ArangoClientError) and cause.__context__ is not None else cause
-    return "no answer in time" if isinstance(cause, TimeoutError) else f"{cause}" or type(cause).__name__
+    return "no answer in time" if isinstance(error, TimeoutError) else f"{error}" or type(error).__name__
 
 
 def _server_error(response: Response) -> ServerError:

@@ -24,7 +24,7 @@ class Reaction(Enum):
     LOG_IN = auto()
     """Credentials or rights."""
     DOCUMENT = auto()
-    """This document is refused; the others are not."""
+    """A document is refused, or the request for one in it; the others are not."""
     ASKED_WRONGLY = auto()
     """The query or request itself is at fault."""
     TOO_LONG = auto()
@@ -34,13 +34,39 @@ class Reaction(Enum):
 
 
 _RETRY: Final = frozenset(
-    {18, 21, 28, 29, 30, 38, 1302, 1303, 1304, 1305, 1402, 1403, 1404, 1429, 1447, 1449, 1457, 1464, 1465, 1474, 1478}
+    {
+        18,
+        21,
+        28,
+        29,
+        30,
+        38,
+        503,
+        504,
+        1302,
+        1303,
+        1304,
+        1305,
+        1402,
+        1403,
+        1404,
+        1429,
+        1447,
+        1449,
+        1457,
+        1464,
+        1465,
+        1474,
+        1478,
+    }
     | {1481, 1489, 1490, 1491, 1492, 1495, 1496, 1521, 1600, 1654, 1655, 7009, 7010, 7011, 21003, 21004, 21005}
 )
 _PERSON: Final = frozenset({3, 32, 1004, 1104, 7004, *range(9001, 9009)})
-_DOCUMENT: Final = frozenset({1210, 1216, 1221, 1222, 1225, 1226, 1227, 1233, 1239, 1466, 1468, 1469, 1620})
+_DOCUMENT: Final = frozenset({600, 1210, 1216, 1221, 1222, 1225, 1226, 1227, 1233, 1239, 1466, 1468, 1469, 1620})
 _NOT_READY: Final = frozenset({1203, 1228})
 _RETRIED_STATUS: Final = frozenset({408, 410, 412, 429, 500, 502, 503, 504})
+_TOO_LARGE: Final = 413
+"""Of a whole request, by the server or a proxy before it: halves may go through."""
 FORBIDDEN: Final = 11
 CONFLICT: Final = 1200
 DUPLICATE: Final = 1210
@@ -65,7 +91,17 @@ def reaction_to(number: int, status: int) -> Reaction:
             return reaction
     if status in _RETRIED_STATUS:
         return Reaction.RETRY
+    if status == _TOO_LARGE:
+        return Reaction.DOCUMENT
     return Reaction.LOG_IN if status == 403 else Reaction.ASKED_WRONGLY
+
+
+def is_about_one_document(number: int) -> bool:
+    """Whether an error that an array's answer has for one of its documents is that document's fault.
+
+    A number that nobody classified is: a document that is refused is not lost, one that is sent for ever stops all.
+    """
+    return reaction_to(number, 400) in (Reaction.DOCUMENT, Reaction.ASKED_WRONGLY)
 
 
 _BY_NUMBER: Final = (
@@ -74,6 +110,10 @@ _BY_NUMBER: Final = (
     (_DOCUMENT, Reaction.DOCUMENT),
     (_NOT_READY, Reaction.NOT_READY),
 )
+
+
+class NotReady(StoreUnavailable):
+    """Something that the schema names is not there."""
 
 
 class ServerError(Exception):
@@ -98,11 +138,11 @@ def translation(error: ServerError, url: str) -> StoreError:
         case Reaction.LOG_IN:
             return StoreAuthError(f"{url} refuses us: {error.text}; check the user, its password and its rights")
         case Reaction.DOCUMENT:
-            return RecordRejected(f"ArangoDB refuses a document: {error.text}", number=error.number)
+            return RecordRejected(f"ArangoDB refuses a document: {error.text}", number=error.number or error.status)
         case Reaction.PERSON:
             return StoreUnavailable(f"{said}; this lasts until somebody sees to the server")
         case Reaction.NOT_READY:
-            return StoreUnavailable(f"{said}; `logagent init` makes what is missing")
+            return NotReady(f"{said}; `logagent init` makes what is missing")
         case Reaction.ASKED_WRONGLY if error.number == CORRUPT:
             return StoreCorrupt(said)
         case _:

@@ -77,7 +77,7 @@ def _translated(error: ServerError, url: str, timeout_s: float) -> Exception:
         return NotPermitted(f"only reading is allowed here: {error.text}")
     found: StoreError = translation(error, url)
     if error.status in (400, 404) or isinstance(found, RecordRejected):
-        return BadQuery(f"AQL: {error.text}")
+        return BadQuery(f"AQL: {error.text.removeprefix('AQL: ')}")
     return found
 
 

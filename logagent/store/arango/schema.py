@@ -33,8 +33,6 @@ _TEXT: Final[Rule] = {"type": "string"}
 _TEXT_OR_NONE: Final[Rule] = {"type": ["string", "null"]}
 _OBJECT: Final[Rule] = {"type": "object"}
 _TEXTS: Final[Rule] = {"type": "array", "items": {"type": "string"}}
-_SHARE: Final[Rule] = {"type": "number", "minimum": 0, "maximum": 1}
-_STATUS: Final[Rule] = {"enum": ["running", "success", "failed", "crashed", "unknown"]}
 
 
 def _rule(required: list[str], properties: dict[str, Rule]) -> Rule:
@@ -179,7 +177,8 @@ ANALYZER_DEFINITION: Final[dict[str, Any]] = {
 }
 
 _WORDS: Final = {"analyzers": [ANALYZER, "text_en"]}
-_PLAIN: Final = {"analyzers": ["identity"]}
+_PLAIN: Final[dict[str, Any]] = {}
+"""By the link's own analyzer, `identity`. The server never shows what a field has from its link, so we don't say it."""
 VIEW_LINKS: Final[dict[str, Any]] = {
     EVENTS: {
         "analyzers": ["identity"],
@@ -195,6 +194,8 @@ VIEW_LINKS: Final[dict[str, Any]] = {
         "fields": {"learning": _WORDS, **dict.fromkeys(("execution_id", "function_name", "confidence"), _PLAIN)},
     },
 }
+LINK_OPTIONS: Final = {"inBackground": True}
+"""Said when a link is made, never shown: writes go on while it is filled."""
 VIEW_FIXED: Final[dict[str, Any]] = {
     "primarySort": [{"field": name, "direction": "desc"} for name in _PLACE],
     "storedValues": [],

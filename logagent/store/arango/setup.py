@@ -19,7 +19,10 @@ from logagent.store.arango.schema import (
     ANALYZER_DEFINITION,
     COLLECTIONS,
     EDGES,
+    EVENTS,
     GRAPH,
+    LINES,
+    LINK_OPTIONS,
     META,
     RUNS,
     VERSION,
@@ -63,11 +66,18 @@ def identity_of(connection: Connection) -> Meta | None:
 def set_up(connection: Connection) -> StoreIdentity:
     """Make what is missing, change what differs, record the version. A current store costs one request."""
     meta = identity_of(connection)
-    if meta is None:
-        _ensure_database(connection)
     if meta is None or meta.schema_version < VERSION:
-        bring_up_to_date(connection)
-        meta = identity_of(connection)
+        return set_up_again(connection)
+    return StoreIdentity(meta.store_id, meta.store_seq)
+
+
+def set_up_again(connection: Connection) -> StoreIdentity:
+    """The same, whatever version the store has recorded."""
+    before = identity_of(connection)
+    if before is None:
+        _ensure_database(connection)
+    _bring_up_to_date(connection, is_known=before is not None)
+    meta = identity_of(connection)
     assert meta is not None
     return StoreIdentity(meta.store_id, meta.store_seq)
 
@@ -87,15 +97,18 @@ def _ensure_database(connection: Connection) -> None:
         admin.close()
 
 
-def bring_up_to_date(connection: Connection) -> None:
-    """Compare everything with the definitions, whatever the recorded version says."""
+def _bring_up_to_date(connection: Connection, *, is_known: bool) -> None:
+    """Compare everything with the definitions.
+
+    A known store that has lost the collections with what it was given is another one: its daemons read again.
+    """
     placement = _placement(connection) if _is_cluster(connection) else {}
-    for collection in COLLECTIONS:
-        _ensure_collection(connection, collection, placement)
+    made = {each.name for each in COLLECTIONS if _ensure_collection(connection, each, placement)}
     _ensure_graph(connection)
     connection.call(Method.POST, "/_api/analyzer", ANALYZER_DEFINITION)
     _ensure_view(connection)
-    connection.execute("meta_ready", store_id=secrets.token_hex(16), version=VERSION)
+    is_another = is_known and not made.isdisjoint((EVENTS, LINES))
+    connection.execute("meta_ready", store_id=secrets.token_hex(16), version=VERSION, is_another=is_another)
 
 
 def _is_cluster(connection: Connection) -> bool:
@@ -108,7 +121,8 @@ def _placement(connection: Connection) -> dict[str, Any]:
     return {"replicationFactor": access.replication_factor, "writeConcern": access.write_concern}
 
 
-def _ensure_collection(connection: Connection, wanted: Collection, placement: Mapping[str, Any]) -> None:
+def _ensure_collection(connection: Connection, wanted: Collection, placement: Mapping[str, Any]) -> bool:
+    """Whether it was missing."""
     path = f"/_api/collection/{wanted.name}/properties"
     found = connection.call(Method.GET, path, allowed=_MISSING)
     if found.get("errorNum"):
@@ -119,12 +133,15 @@ def _ensure_collection(connection: Connection, wanted: Collection, placement: Ma
     elif wanted.schema is not None and _differs(found.get("schema"), wanted.schema):
         connection.call(Method.PUT, path, {"schema": wanted.schema})
     _ensure_indexes(connection, wanted)
+    return bool(found.get("errorNum"))
 
 
 def _differs(found: Any, wanted: Any) -> bool:
-    """Whether what the server shows lacks something; it adds defaults of its own."""
+    """Whether what the server shows lacks something; it adds defaults of its own, and lists in its own order."""
     if isinstance(wanted, dict):
         return not isinstance(found, dict) or any(_differs(found.get(name), wanted[name]) for name in wanted)
+    if isinstance(wanted, list):
+        return not isinstance(found, list) or sorted(map(str, found)) != sorted(map(str, wanted))
     return bool(found != wanted)
 
 
@@ -167,10 +184,14 @@ def _ensure_view(connection: Connection) -> None:
         connection.call(Method.DELETE, path)
         found = {"errorNum": 1203}
     if found.get("errorNum"):
-        body = {"name": VIEW, "type": "arangosearch", **VIEW_FIXED, "links": VIEW_LINKS}
+        body = {"name": VIEW, "type": "arangosearch", **VIEW_FIXED, "links": _links_to_make()}
         connection.call(Method.POST, "/_api/view", body, allowed=_EXISTS)
     elif _differs(found.get("links"), VIEW_LINKS):
-        connection.call(Method.PATCH, f"{path}/properties", {"links": VIEW_LINKS})
+        connection.call(Method.PATCH, f"{path}/properties", {"links": _links_to_make()})
+
+
+def _links_to_make() -> dict[str, Any]:
+    return {name: {**link, **LINK_OPTIONS} for name, link in VIEW_LINKS.items()}
 
 
 def _is_fixed_otherwise(found: Mapping[str, Any]) -> bool:

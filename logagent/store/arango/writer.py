@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import Any, Final
 
 import msgspec
@@ -14,12 +15,13 @@ from logagent.store.arango import derived_writes, folding
 from logagent.store.arango.access import Access
 from logagent.store.arango.connection import Connection
 from logagent.store.arango.documents import EventEncoder, embeddings_of
+from logagent.store.arango.errors import NotReady, ServerError, is_about_one_document, translation
 from logagent.store.arango.folded import run_of
 from logagent.store.arango.insert import insert, insert_objects
 from logagent.store.arango.intake import Intake
 from logagent.store.arango.prune_log import PruneLog, bound_criteria
 from logagent.store.arango.schema import EMBEDDINGS, ERRORS, EVENTS, LINES
-from logagent.store.arango.setup import set_up
+from logagent.store.arango.setup import identity_of, set_up, set_up_again
 from logagent.store.arango.sightings import ErrorsSeen
 from logagent.store.arango.vector_index import VectorIndex
 from logagent.store.derived import Memory, Relation, Vector
@@ -28,6 +30,8 @@ from logagent.store.text import storable
 
 PATIENCE_MS: Final = 60_000
 """A batch that began and never ended, since its daemon or its reply was lost, holds arrivals up for so long."""
+BUILDING_S: Final = 3600.0
+"""A new index or view of a hundred million events is not filled within the time-out of an answer."""
 
 
 class _Begun(msgspec.Struct):
@@ -52,6 +56,7 @@ class ArangoStore:
         self._access = access
         self._connection: Connection | None = None
         self._encoder = EventEncoder()
+        self._is_incomplete = False
         self._begin_anew()
 
     def _begin_anew(self) -> None:
@@ -65,56 +70,71 @@ class ArangoStore:
         return self._access.url
 
     def prepare(self) -> StoreIdentity:
-        """Log in, and make or migrate the schema."""
+        """Log in, and make or migrate the schema; all of it is looked at where something was missing before."""
+        return self._opened(set_up_again if self._is_incomplete else set_up, self._access)
+
+    def repair(self) -> StoreIdentity:
+        """Log in, and bring everything to what the schema says, however long it takes to fill an index."""
+        with closing(Connection(self._access, too_long=StoreUnavailable)) as connection:
+            identity_of(connection)  # a server that does not answer is told soon
+        patient = self._access._replace(timeout_s=max(self._access.timeout_s, BUILDING_S))
+        return self._opened(set_up_again, patient)
+
+    def _opened(self, make: Callable[[Connection], StoreIdentity], access: Access) -> StoreIdentity:
         self.close()
         self._begin_anew()
-        connection = Connection(self._access)
+        connection = Connection(access, too_long=StoreUnavailable)
         try:
-            identity = set_up(connection)
+            identity = make(connection)
             self._prune_log = PruneLog(connection)
             self._prune_log.refresh()
         except BaseException:
             connection.close()
             raise
-        self._connection = connection
+        self._connection, self._is_incomplete = connection, False
         self._vector_index = VectorIndex(connection)
         return identity
 
     def append(self, batch: Batch) -> Receipt:
         """Store what is not there; how much of it was there is not known."""
         connection, records = self._open(), batch.records
-        begun = connection.value("batch_begin", _Begun, patience_ms=PATIENCE_MS)
-        self._prune_log.refresh(begun.prune_version)
-        intake = Intake(begun.number, self._encoder, self._errors)
         try:
-            intake.take(records, self._prune_log.check([r for r in records if type(r.line) is LogLine]))
-            self._store(connection, intake)
-        except RecordRejected:
-            connection.execute("batch_end", number=begun.number, sources=[], runs=[])
+            begun = self._begun(connection)
+            self._prune_log.refresh(begun.prune_version)
+            intake = Intake(begun.number, self._encoder, self._errors)
+            try:
+                intake.take(records, self._prune_log.check([r for r in records if type(r.line) is LogLine]))
+                self._store(connection, intake, records)
+            except RecordRejected:
+                connection.execute("batch_end", number=begun.number, sources=[], runs=[])
+                raise
+            self._end(connection, begun.number, intake)
+        except NotReady:
+            self._is_incomplete = True
             raise
-        self._end(connection, begun.number, intake)
         return Receipt(stored=len(records) - intake.expired, duplicates=None, expired=intake.expired)
 
-    def _store(self, connection: Connection, intake: Intake) -> None:
+    def _begun(self, connection: Connection) -> _Begun:
+        try:
+            return connection.value("batch_begin", _Begun, patience_ms=PATIENCE_MS)
+        except RecordRejected as error:
+            raise StoreUnavailable(f"{self.url}: {error}") from error  # no record was in it
+
+    def _store(self, connection: Connection, intake: Intake, records: Sequence[Record]) -> None:
         if intake.events:
-            self._insert_events(connection, intake)
+            body = intake.body()
+            with _placed(intake.events, records, self.url):
+                insert(connection, EVENTS, body)
         if intake.with_embeddings:
-            insert_objects(connection, EMBEDDINGS, embeddings_of(intake.with_embeddings))
+            with _placed(intake.with_embeddings, records, self.url):
+                insert_objects(connection, EMBEDDINGS, embeddings_of(intake.with_embeddings))
         if intake.folded:
-            folding.keep(connection, intake.folded)
+            with _placed(intake.folded, records, self.url):
+                folding.keep(connection, intake.folded)
         if seen := self._errors.sightings():
             insert_objects(connection, ERRORS, self._errors.new_shapes())
             connection.execute("errors_seen", seen=seen)
             self._errors.told()
-
-    def _insert_events(self, connection: Connection, intake: Intake) -> None:
-        try:
-            insert(connection, EVENTS, intake.body())
-        except RecordRejected as error:
-            if error.index is None or error.number <= 20:
-                raise
-            place = intake.places[error.index]
-            raise RecordRejected(str(error), number=error.number, index=place) from error
 
     def _end(self, connection: Connection, number: int, intake: Intake) -> None:
         """A run's first event hardly ever changes, so it is told once."""
@@ -215,6 +235,24 @@ class ArangoStore:
         if self._connection is None:
             raise StoreUnavailable(f"{self.url} is not open: prepare() comes first")
         return self._connection
+
+
+@contextmanager
+def _placed(sent: Sequence[Record], records: Sequence[Record], url: str) -> Iterator[None]:
+    """The server counts what was sent to it; its refusal is told by the place in the batch.
+
+    Raises:
+        StoreError: what it is where it is not about a document.
+    """
+    try:
+        yield
+    except RecordRejected as error:
+        if error.index is None:
+            raise
+        if not is_about_one_document(error.number):
+            raise translation(ServerError(error.number, 400, str(error)), url) from error
+        place = next(place for place, record in enumerate(records) if record is sent[error.index])
+        raise RecordRejected(str(error), number=error.number, index=place) from error
 
 
 def _open_run(found: _Open) -> OpenRun:

@@ -77,6 +77,10 @@ class SqliteStore:
         self._companions = {name: file_identity(self._path + name) for name in ("-wal", "-shm")}
         return StoreIdentity(found["store_id"], found["store_seq"])
 
+    def repair(self) -> StoreIdentity:
+        """The same: what a file has was made in one transaction with its version."""
+        return self.prepare()
+
     def append(self, batch: Batch) -> Receipt:
         """Store what is new of the batch."""
         records = sorted(batch.records, key=_TIME)  # tallies and zones rely on it; a sorted batch costs nothing

@@ -8,11 +8,15 @@ from ..endpoints import (
     databases,
     documents,
     graphs,
+    importing,
     indexes,
+    jobs,
+    transactions,
     users,
     views,
 )
 
 __all__ = [
-    "admin", "analyzers", "collections", "cursors", "databases", "documents", "graphs", "indexes", "users", "views",
+    "admin", "analyzers", "collections", "cursors", "databases", "documents", "graphs", "importing", "indexes", "jobs",
+    "transactions", "users", "views",
 ]  # fmt: skip

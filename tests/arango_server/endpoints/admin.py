@@ -41,6 +41,37 @@ def role(request: Request) -> Response:
     return ok(role="SINGLE")
 
 
+@route("GET", "/_api/key-generators")
+def key_generators(request: Request) -> Response:
+    """Their names."""
+    return Response(200, {"keyGenerators": ["upgrade", "padded", "uuid", "autoincrement", "traditional"]})
+
+
+@route("DELETE", "/_api/query-plan-cache")
+def clear_plans(request: Request) -> Response:
+    """There are none here."""
+    return ok()
+
+
+@route("DELETE", "/_api/query-cache")
+def clear_results(request: Request) -> Response:
+    """There are none here: a query that would use them is refused."""
+    return ok()
+
+
+@route("GET", "/_api/query-cache/properties")
+def results_cache(request: Request) -> Response:
+    """How it is set."""
+    return Response(200, request.server.results_cache)
+
+
+@route("PUT", "/_api/query-cache/properties")
+def set_results_cache(request: Request) -> Response:
+    """Some of it."""
+    request.server.results_cache |= request.object(*request.server.results_cache)
+    return Response(200, request.server.results_cache)
+
+
 @route("GET", "/_admin/time")
 def server_time(request: Request) -> Response:
     """Seconds since 1970."""

@@ -1,11 +1,12 @@
 """AQL's functions by family. Importing this package fills the registry."""
 
-from ..functions import arrays, control, dates, documents, numbers, searching, strings, texts, types
+from ..functions import arrays, bits, control, dates, documents, numbers, searching, strings, texts, types
 from ..functions.registry import FUNCTIONS, look_up
 
 __all__ = [
     "FUNCTIONS",
     "arrays",
+    "bits",
     "control",
     "dates",
     "documents",

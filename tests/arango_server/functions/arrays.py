@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from ..errors import Unsupported
-from ..functions.registry import MANY, aql, invalid_argument
+from ..functions.registry import MANY, aql, invalid_argument, warn_in
 from ..values import equal, identity, sort_key, to_number, to_string, truth
+
+EXPECTING_ARRAYS = frozenset(
+    {"POSITION", "INTERLEAVE", "COUNT_DISTINCT", "UNIQUE", "SORTED_UNIQUE", "INTERSECTION", "OUTERSECTION", "FLATTEN"}
+    | {"FIRST", "LAST", "NTH"}
+)
+"""Functions that warn of a missing array by a number of its own."""
 
 
 def _array(context: Any, name: str, value: Any) -> list[Any] | None:
     if isinstance(value, list):
         return value
-    invalid_argument(context, name)
+    if name in EXPECTING_ARRAYS:
+        warn_in(context, name, 1563)
+    else:
+        invalid_argument(context, name)
     return None
 
 
@@ -36,13 +46,18 @@ def length(_: Any, args: list[Any]) -> int:
 
 @aql(2, 3)
 def append(context: Any, args: list[Any]) -> list[Any] | None:
-    if args[0] is None:
-        return args[1] if isinstance(args[1], list) else None if args[1] is None else [args[1]]
-    first = _array(context, "APPEND", args[0])
-    if first is None:
-        return None
-    joined = [*first, *(args[1] if isinstance(args[1], list) else [] if args[1] is None else [args[1]])]
-    return distinct(joined) if len(args) > 2 and truth(args[2]) else joined
+    first, more = args[:2]
+    unique = len(args) > 2 and truth(args[2])
+    if first is None and (more is None or isinstance(more, list)):
+        if unique and more and len(distinct(more)) < len(more):
+            raise Unsupported("APPEND of what comes twice to null")
+        return more or None
+    if not isinstance(first, list):
+        raise Unsupported("APPEND to something else than an array")
+    if unique and more in (None, []) and len(distinct(first)) < len(first):
+        raise Unsupported("APPEND of nothing to what has an element twice")
+    joined = [*first, *(more if isinstance(more, list) else [] if more is None else [more])]
+    return distinct(joined) if unique else joined
 
 
 @aql(2, 3)
@@ -173,13 +188,16 @@ def union(context: Any, args: list[Any]) -> list[Any] | None:
     return out
 
 
-def in_hash_order(elements: list[Any]) -> list[Any]:
+MOST_IN_ORDER = 10
+
+
+def in_hash_order(elements: list[Any], inserted: int) -> list[Any]:
     """The server walks its hash table: for few elements the last one that went in comes first.
 
-    Documented as no particular order; with more elements it depends on their hashes.
+    Documented as no particular order; the more went in, the likelier it depends on their hashes.
     """
-    if len(elements) > 12:
-        raise Unsupported("the order of a set of more than 12 elements")
+    if len(elements) > 1 and inserted > MOST_IN_ORDER:
+        raise Unsupported(f"the order of a set of more than {MOST_IN_ORDER} elements")
     return elements[::-1]
 
 
@@ -192,27 +210,29 @@ def union_distinct(context: Any, args: list[Any]) -> list[Any] | None:
     return found
 
 
-def _counted(context: Any, name: str, args: list[Any]) -> list[tuple[Any, int]] | None:
-    counts: dict[Any, list[Any]] = {}
-    for value in args:
-        array = _array(context, name, value)
-        if array is None:
-            return None
-        for element in distinct(array):
-            counts.setdefault(identity(element), [element, 0])[1] += 1
-    return [(element, count) for element, count in counts.values()]
+def _arrays(context: Any, name: str, args: list[Any]) -> list[list[Any]] | None:
+    arrays = [_array(context, name, value) for value in args]
+    return None if None in arrays else arrays  # type: ignore[return-value]
 
 
 @aql(2, MANY)
 def intersection(context: Any, args: list[Any]) -> list[Any] | None:
-    counted = _counted(context, "INTERSECTION", args)
-    return None if counted is None else in_hash_order([e for e, count in counted if count == len(args)])
+    arrays = _arrays(context, "INTERSECTION", args)
+    if arrays is None:
+        return None
+    first, others = distinct(arrays[0]), [set(map(identity, array)) for array in arrays[1:]]
+    return in_hash_order([e for e in first if all(identity(e) in other for other in others)], len(first))
 
 
 @aql(2, MANY)
 def outersection(context: Any, args: list[Any]) -> list[Any] | None:
-    counted = _counted(context, "OUTERSECTION", args)
-    return None if counted is None else in_hash_order([e for e, count in counted if count == 1])
+    """What comes once in all, so that an element twice in one array is not in it."""
+    arrays = _arrays(context, "OUTERSECTION", args)
+    if arrays is None:
+        return None
+    every = [element for array in arrays for element in array]
+    counts = Counter(map(identity, every))
+    return in_hash_order([element for element in every if counts[identity(element)] == 1], len(counts))
 
 
 @aql(2, MANY)
@@ -220,8 +240,8 @@ def minus(context: Any, args: list[Any]) -> list[Any] | None:
     for value in args:
         if _array(context, "MINUS", value) is None:
             return None
-    away = {identity(element) for value in args[1:] for element in value}
-    return in_hash_order([element for element in distinct(args[0]) if identity(element) not in away])
+    away, base = {identity(element) for value in args[1:] for element in value}, distinct(args[0])
+    return in_hash_order([element for element in base if identity(element) not in away], len(base))
 
 
 @aql(2)
@@ -235,11 +255,15 @@ def jaccard(context: Any, args: list[Any]) -> Any:
 
 @aql(2)
 def remove_nth(context: Any, args: list[Any]) -> list[Any] | None:
+    if args[0] is None:
+        return []
     array = _array(context, "REMOVE_NTH", args[0])
     if array is None:
         return None
-    at = int(to_number(args[1]))
-    at = len(array) + at if at < 0 else at
+    number = to_number(args[1])
+    if number != int(number):
+        raise Unsupported("REMOVE_NTH at a fraction")
+    at = len(array) + int(number) if number < 0 else int(number)
     return [element for position, element in enumerate(array) if position != at]
 
 
@@ -250,9 +274,8 @@ def replace_nth(context: Any, args: list[Any]) -> list[Any] | None:
         return None
     at = int(to_number(args[1]))
     at = max(len(array) + at, 0) if at < 0 else at
-    if at > len(array) and len(args) < 4:
-        invalid_argument(context, "REPLACE_NTH")
-        return None
+    if args[1] is None or (at > len(array) and len(args) < 4):
+        raise Unsupported("REPLACE_NTH that fails: the server ends the query")
     out = [*array, *([args[3]] * (at - len(array)) if len(args) > 3 else [])]
     return [*out[:at], args[2], *out[at + 1 :]]
 
@@ -302,6 +325,7 @@ def zip_(context: Any, args: list[Any]) -> dict[str, Any] | None:
     if not isinstance(keys, list) or not isinstance(found, list) or len(keys) != len(found):
         invalid_argument(context, "ZIP")
         return None
-    if len({to_string(key) for key in keys}) != len(keys):
-        raise Unsupported("ZIP with a key that comes twice")
-    return {to_string(key): value for key, value in zip(keys, found, strict=True)}
+    zipped: dict[str, Any] = {}
+    for key, value in zip(keys, found, strict=True):
+        zipped.setdefault(to_string(key), value)
+    return zipped

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from ..errors import ArangoError, Unsupported
-from ..functions.registry import MANY, aql
+from ..functions.registry import MANY, aql, invalid_argument
 from ..values import compare, to_number, to_string, truth
 
 
@@ -26,10 +26,13 @@ def first_document(_: Any, args: list[Any]) -> Any:
 
 
 @aql(5)
-def in_range(_: Any, args: list[Any]) -> bool:
+def in_range(context: Any, args: list[Any]) -> bool | None:
     value, low, high, with_low, with_high = args
+    if not isinstance(with_low, bool) or not isinstance(with_high, bool):
+        invalid_argument(context, "IN_RANGE")
+        return None
     above, below = compare(value, low), compare(value, high)
-    return (above > 0 or (above == 0 and truth(with_low))) and (below < 0 or (below == 0 and truth(with_high)))
+    return (above > 0 or (above == 0 and with_low)) and (below < 0 or (below == 0 and with_high))
 
 
 @aql(1)

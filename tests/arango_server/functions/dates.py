@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable
@@ -10,15 +11,16 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo, available_timezones
 
 from ..errors import Unsupported
-from ..functions.registry import FUNCTIONS, Function, aql, invalid_argument
-from ..values import rank, to_string, truth
+from ..functions.numbers import finite
+from ..functions.registry import FUNCTIONS, Function, aql, invalid_argument, warn_in
+from ..values import rank, to_number
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 FORM: Final = re.compile(
-    r"(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d+))?)?(Z|z|[+-]\d{2}:\d{2})?)?"
+    r"\+?0*(\d{1,4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?"
+    r"(?:[T ](\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d+))?)?)?(Z|z|[+-]\d{1,2}:\d{1,2})?",
+    re.ASCII,
 )
-LOOSE: Final = re.compile(r"[+-]?\d+(-\d{1,2}(-\d{1,2})?)?([T ].*)?")
-BASIC_OFFSET: Final = re.compile(r".*\d[+-]\d{2}(\d{2})?")
 UNITS: Final[dict[str, str]] = {
     word: unit
     for unit, words in {
@@ -42,6 +44,7 @@ MS: Final = {
     "millisecond": 1,
 }
 FIELDS: Final = ("year", "month", "day", "hour", "minute", "second", "millisecond")
+YEAR_0_MS: Final = -62_167_219_200_000
 MIN_MS: Final = -62_135_596_800_000
 MAX_MS: Final = 253_402_300_799_999
 
@@ -50,17 +53,17 @@ def parse_date(text: str) -> int | None:
     """Milliseconds since 1970, or None if the server does not accept the text.
 
     Raises:
-        Unsupported: we do not know whether it does.
+        Unsupported: it is one that we cannot compute with.
     """
-    text = text.strip(" \t\r\n")
-    match = FORM.fullmatch(text)
+    match = FORM.fullmatch(text.strip(" \t\r\n"))
     if match is None:
-        if LOOSE.fullmatch(text) and not BASIC_OFFSET.fullmatch(text):
-            raise Unsupported(f"date {text!r}: a form of which we do not know whether it is accepted")
         return None
-    year, month, day = (int(match[at]) for at in (1, 2, 3))
+    year, month, day = (int(match[at] or 1) for at in (1, 2, 3))
     hour, minute, second = (int(match[at] or 0) for at in (4, 5, 6))
     if not (1 <= month <= 12 and 1 <= day <= 31 and hour <= 23 and minute <= 59 and second <= 59):
+        return None
+    zone = re.fullmatch(r"[+-](\d+):(\d+)", match[8] or "")
+    if zone is not None and (int(zone[1]) > 23 or int(zone[2]) > 59):
         return None
     if year == 0:
         raise Unsupported("dates of the year 0")
@@ -73,27 +76,26 @@ def parse_date(text: str) -> int | None:
 def _offset(text: str | None) -> int:
     if text is None or text in "Zz":
         return 0
-    hours, minutes = int(text[1:3]), int(text[4:6])
-    if hours > 23 or minutes > 59 or (text[0] == "-" and minutes):
+    hours, minutes = map(int, text[1:].split(":"))
+    if text[0] == "-" and minutes:
         raise Unsupported(f"time zone offset {text!r}: the server is known to compute it wrongly")
     return (hours * 60 + minutes) * 60_000 * (1 if text[0] == "+" else -1)
 
 
-def to_ms(context: Any, value: Any) -> int | None:
-    """A date argument as milliseconds; None after a warning if it is none."""
-    if rank(value) == 2 and MIN_MS <= value <= MAX_MS:
-        return int(value)
-    if isinstance(value, str):
-        found = parse_date(value)
-        if found is not None:
-            return found
-        context.warn(1572, "invalid date value")
-        return None
+def to_ms(context: Any, name: str, value: Any) -> int | None:
+    """A date argument of that function as milliseconds; None after a warning if it is none."""
     if rank(value) == 2:
-        context.warn(1572, "invalid date value")
+        if YEAR_0_MS <= value < MIN_MS:
+            raise Unsupported("dates of the year 0")
+        if MIN_MS <= value <= MAX_MS:
+            return int(value)
+    elif not isinstance(value, str):
+        invalid_argument(context, name)
         return None
-    context.warn(1572, "invalid date value")
-    return None
+    found = parse_date(value) if isinstance(value, str) else None
+    if found is None:
+        warn_in(context, name, 1572)
+    return found
 
 
 def iso(ms: int) -> str:
@@ -117,16 +119,25 @@ def _local(context: Any, ms: int, zone: Any) -> int:
     return ms + int((shift or timedelta()).total_seconds() * 1000)
 
 
+def _utc(context: Any, ms: int, zone: Any) -> int:
+    """The moment when clocks in the zone show that time."""
+    naive, found = moment(ms).replace(tzinfo=None), _zone(context, zone)
+    offsets = {naive.replace(tzinfo=found, fold=fold).utcoffset() for fold in (0, 1)}
+    if len(offsets) > 1:
+        raise Unsupported("a local time that there is twice or not at all")
+    return ms - int((offsets.pop() or timedelta()).total_seconds() * 1000)
+
+
 def _part(name: str, take: Callable[[datetime, int], Any]) -> None:
     def call(context: Any, args: list[Any]) -> Any:
-        ms = to_ms(context, args[0])
+        ms = to_ms(context, name, args[0])
         if ms is None:
             return None
         if len(args) > 1:
             ms = _local(context, ms, args[1])
         return take(moment(ms), ms)
 
-    FUNCTIONS[name] = Function(name, 1, 2, call)
+    FUNCTIONS[name] = Function(name, 1, 1 if name in ("DATE_SECOND", "DATE_MILLISECOND") else 2, call)
 
 
 def days_in_month(when: datetime) -> int:
@@ -164,37 +175,44 @@ def date_now(_: Any, args: list[Any]) -> int:
     return time.time_ns() // 1_000_000
 
 
-def _from_parts(context: Any, args: list[Any]) -> int | None:
+def _from_parts(context: Any, name: str, args: list[Any]) -> int | None:
     if len(args) == 1:
-        return to_ms(context, args[0])
+        return to_ms(context, name, args[0])
     if len(args) < 3 or any(rank(a) not in (2, 3) for a in args):
-        context.warn(1572, "invalid date value")
+        invalid_argument(context, name)
         return None
-    if any(rank(a) != 2 or a != int(a) for a in args):
-        raise Unsupported("a date of parts that are not whole numbers")
-    year, month, day, hour, minute, second, ms = [int(a) for a in args] + [0] * (7 - len(args))
-    in_range = 1 <= year <= 9999 and 1 <= month <= 12 and 1 <= day <= 28
-    if not in_range or not (0 <= hour <= 23 and 0 <= minute <= 59 and 0 <= second <= 59 and 0 <= ms <= 999):
-        raise Unsupported("a date of parts outside their usual range")
-    found = datetime(year, month, day, hour, minute, second, tzinfo=UTC) - EPOCH
-    return found // timedelta(milliseconds=1) + ms
+    year, month, day, hour, minute, second, ms = [int(to_number(a)) for a in args] + [0] * (7 - len(args))
+    if year > 9999 or min(year, month, day, hour, minute, second, ms) < 0:
+        warn_in(context, name, 1572)
+        return None
+    if year == 0 or not 1 <= month <= 12 or not 1 <= day <= 31:
+        raise Unsupported("a date of the year 0, or of a month or a day that there is in no year")
+    days = date(year, month, 1).toordinal() + day - 1 - EPOCH.toordinal()
+    found = ((days * 24 + hour) * 60 + minute) * 60_000 + second * 1000 + min(ms, 999)
+    if found > MAX_MS:
+        raise Unsupported("a date after the year 9999")
+    return found
 
 
 @aql(1, 7)
 def date_timestamp(context: Any, args: list[Any]) -> int | None:
-    return _from_parts(context, args)
+    return _from_parts(context, "DATE_TIMESTAMP", args)
 
 
 @aql(1, 7)
 def date_iso8601(context: Any, args: list[Any]) -> str | None:
-    ms = _from_parts(context, args)
+    ms = _from_parts(context, "DATE_ISO8601", args)
     return None if ms is None else iso(ms)
 
 
 def _unit(context: Any, name: str, value: Any) -> str | None:
-    unit = UNITS.get(value.lower()) if isinstance(value, str) else None
-    if unit is None:
+    """A unit by its name; None after a warning, of another number for a word that is none."""
+    if not isinstance(value, str):
         invalid_argument(context, name)
+        return None
+    unit = UNITS.get(value.lower())
+    if unit is None:
+        warn_in(context, name, 1572)
     return unit
 
 
@@ -209,38 +227,46 @@ def truncate(ms: int, unit: str) -> int:
 
 @aql(2, 3)
 def date_trunc(context: Any, args: list[Any]) -> str | None:
-    if len(args) > 2:
-        raise Unsupported("DATE_TRUNC with a time zone")
-    ms, unit = to_ms(context, args[0]), _unit(context, "DATE_TRUNC", args[1])
-    if ms is None or unit is None:
+    ms = to_ms(context, "DATE_TRUNC", args[0])
+    if ms is None:
         return None
+    unit = _unit(context, "DATE_TRUNC", args[1])
     if unit == "week":
-        raise Unsupported("DATE_TRUNC to weeks")
-    return iso(truncate(ms, unit))
+        warn_in(context, "DATE_TRUNC", 1572)
+    if unit in (None, "week"):
+        return None
+    if len(args) > 2:
+        return iso(_utc(context, truncate(_local(context, ms, args[2]), str(unit)), args[2]))
+    return iso(truncate(ms, str(unit)))
 
 
 @aql(3, 4)
 def date_round(context: Any, args: list[Any]) -> str | None:
-    if len(args) > 3:
-        raise Unsupported("DATE_ROUND with a time zone")
-    ms, unit = to_ms(context, args[0]), _unit(context, "DATE_ROUND", args[2])
-    if ms is None or unit is None:
+    """To whole days and below; the unit is told in small letters."""
+    ms = to_ms(context, "DATE_ROUND", args[0])
+    if ms is None:
         return None
-    if unit in ("year", "month", "week") or ms < 0 or rank(args[1]) != 2 or args[1] != int(args[1]) or args[1] < 1:
-        raise Unsupported("DATE_ROUND other than to whole days and below, since 1970")
-    return iso(ms - ms % (int(args[1]) * MS[unit]))
+    unit = UNITS.get(args[2]) if isinstance(args[2], str) else None
+    if rank(args[1]) != 2 or int(args[1]) < 1 or unit in (None, "year", "month", "week"):
+        invalid_argument(context, "DATE_ROUND")
+        return None
+    step = int(args[1]) * MS[str(unit)]
+    if len(args) > 3:
+        ms = _local(context, ms, args[3])
+    ms = int(math.copysign(abs(ms) // step * step, ms))
+    return iso(_utc(context, ms, args[3]) if len(args) > 3 else ms)
 
 
 DURATION: Final = re.compile(
-    r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.(\d{1,3}))?S)?)?",
-    re.IGNORECASE,
+    r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:[.,](\d{1,3}))?S)?)?",
+    re.ASCII,
 )
 
 
 def parse_duration(text: str) -> list[tuple[int, str]] | None:
     """An ISO duration as amounts of units, or None."""
     match = DURATION.fullmatch(text)
-    if match is None or len(text) < 3 or text.endswith(("T", "t")):
+    if match is None or len(text) < 2:
         return None
     units = ("year", "month", "week", "day", "hour", "minute", "second")
     parts = [(int(match[at]), unit) for at, unit in enumerate(units, 1) if match[at]]
@@ -249,78 +275,108 @@ def parse_duration(text: str) -> list[tuple[int, str]] | None:
     return parts
 
 
-def shift(ms: int, amount: int, unit: str) -> int:
-    """A moment so many units later."""
-    if unit in MS:
-        return ms + amount * MS[unit]
+def shift(ms: int, months: int, rest_ms: int) -> int | None:
+    """A moment so many months and milliseconds later; None before the year 1 and after 9999.
+
+    A day that its new month has not runs over into the next one.
+    """
     when = moment(ms)
-    if when.day > 28:
-        raise Unsupported("adding months or years to a day after the 28th")
-    months = when.year * 12 + when.month - 1 + amount * (12 if unit == "year" else 1)
-    moved = datetime(months // 12, months % 12 + 1, when.day, tzinfo=UTC) - EPOCH
-    return moved // timedelta(milliseconds=1) + ms % MS["day"]
+    count = when.year * 12 + when.month - 1 + months
+    if not 12 <= count < 12 * 10_000:
+        return None
+    days = date(count // 12, count % 12 + 1, 1).toordinal() + when.day - 1 - EPOCH.toordinal()
+    moved = days * MS["day"] + ms % MS["day"] + rest_ms
+    return moved if MIN_MS <= moved <= MAX_MS else None
+
+
+def amount_of(amount: float, unit: str) -> tuple[int, int]:
+    """Months and milliseconds; of a fraction of a year its months, of those 30 days each."""
+    months, rest = 0, amount
+    if unit in ("year", "month"):
+        whole = math.trunc(rest * 12) if unit == "year" else math.trunc(rest)
+        if unit == "year" and rest != int(rest):
+            whole = math.trunc(rest) * 12 + math.trunc(math.fmod(rest, 1) * 12)
+        months = whole
+        rest = math.fmod(math.fmod(rest, 1) * 12, 1) if unit == "year" else math.fmod(rest, 1)
+        return months, math.trunc(rest * 30 * MS["day"])
+    return 0, math.trunc(rest * MS[unit])
 
 
 def _shifted(context: Any, name: str, args: list[Any], sign: int) -> str | None:
-    ms = to_ms(context, args[0])
+    ms = to_ms(context, name, args[0])
     if ms is None:
         return None
+    if len(args) == 4 or (len(args) == 3 and isinstance(args[1], str)):
+        raise Unsupported(f"{name} with a time zone")
     if len(args) == 2:
-        parts = parse_duration(args[1]) if isinstance(args[1], str) else None
-        if parts is None:
-            context.warn(1572, "invalid date value") if isinstance(args[1], str) else invalid_argument(context, name)
-            return None
-    else:
-        unit = _unit(context, name, args[2])
-        if unit is None or rank(args[1]) != 2:
+        if not isinstance(args[1], str):
             invalid_argument(context, name)
             return None
-        if args[1] != int(args[1]):
-            raise Unsupported(f"{name} of a fraction of a unit")
-        parts = [(int(args[1]), unit)]
-    for amount, unit in parts:
-        ms = shift(ms, sign * amount, unit)
-    if not MIN_MS <= ms <= MAX_MS:
-        context.warn(1572, "invalid date value")
+        parts = parse_duration(args[1])
+        if parts is None:
+            warn_in(context, name, 1572)
+            return None
+    else:
+        if rank(args[1]) != 2:
+            invalid_argument(context, name)
+            return None
+        unit = _unit(context, name, args[2])
+        if unit is None:
+            return None
+        parts = [(args[1], unit)]
+    amounts = [amount_of(amount, unit) for amount, unit in parts]
+    moved = shift(ms, sign * sum(a[0] for a in amounts), sign * sum(a[1] for a in amounts))
+    if moved is None:
+        if sign * sum(a[0] for a in amounts) + sign * sum(a[1] for a in amounts) < 0:
+            raise Unsupported("dates of the year 0")
+        warn_in(context, name, 1572)
         return None
-    return iso(ms)
+    return iso(moved)
 
 
-@aql(2, 3)
+@aql(2, 4)
 def date_add(context: Any, args: list[Any]) -> str | None:
-    if len(args) > 3:
-        raise Unsupported("DATE_ADD with a time zone")
     return _shifted(context, "DATE_ADD", args, 1)
 
 
-@aql(2, 3)
+@aql(2, 4)
 def date_subtract(context: Any, args: list[Any]) -> str | None:
     return _shifted(context, "DATE_SUBTRACT", args, -1)
 
 
 @aql(3, 4)
 def date_diff(context: Any, args: list[Any]) -> int | float | None:
-    one, other = to_ms(context, args[0]), to_ms(context, args[1])
-    unit = _unit(context, "DATE_DIFF", args[2])
+    one = to_ms(context, "DATE_DIFF", args[0])
+    other = None if one is None else to_ms(context, "DATE_DIFF", args[1])
+    unit = None if other is None else _unit(context, "DATE_DIFF", args[2])
     if one is None or other is None or unit is None:
         return None
-    if unit in ("year", "month"):
-        raise Unsupported("DATE_DIFF in months or years")
-    difference = (other - one) / MS[unit]
-    if len(args) > 3 and truth(args[3]):
-        return difference
-    if not difference.is_integer():
-        raise Unsupported("DATE_DIFF without fraction where the difference has one")
-    return int(difference)
+    if len(args) > 3 and not isinstance(args[3], bool):
+        raise Unsupported("DATE_DIFF with a time zone")
+    difference = (other - one) / (MS | AVERAGE_MS)[unit]
+    if len(args) > 3 and args[3]:
+        return finite(difference)
+    return int(math.copysign(math.floor(abs(difference) + 0.5), difference))
+
+
+AVERAGE_MS: Final = {"year": 31_556_952_000, "month": 2_629_746_000}
+"""Of the Gregorian calendar."""
 
 
 @aql(3, 6)
 def date_compare(context: Any, args: list[Any]) -> bool | None:
-    moments = [to_ms(context, args[0]), to_ms(context, args[1])]
-    first = _unit(context, "DATE_COMPARE", args[2])
-    last = _unit(context, "DATE_COMPARE", args[3]) if len(args) > 3 else first
-    if None in moments or first is None or last is None:
+    moments = []
+    for each in args[:2]:
+        moments.append(to_ms(context, "DATE_COMPARE", each))
+        if moments[-1] is None:
+            return None
+    first = UNITS.get(args[2].lower()) if isinstance(args[2], str) else None
+    if first is None:
+        invalid_argument(context, "DATE_COMPARE")
         return None
+    last = UNITS.get(args[3].lower()) if len(args) > 3 and isinstance(args[3], str) else first
+    if last is None or (len(args) > 3 and not isinstance(args[3], str)):
+        raise Unsupported("DATE_COMPARE with a range that is none")
     if "week" in (first, last) or FIELDS.index(first) > FIELDS.index(last):
         raise Unsupported("DATE_COMPARE of weeks or of a reversed range")
     zones = [args[4], args[5]] if len(args) > 5 else [args[4], args[4]] if len(args) > 4 else []
@@ -336,25 +392,22 @@ def _fields(ms: Any, first: str, last: str) -> list[int]:
 
 @aql(2, 3)
 def date_utctolocal(context: Any, args: list[Any]) -> str | None:
-    if len(args) > 2 and truth(args[2]):
+    if len(args) > 2 and args[2] is not False:
         raise Unsupported("DATE_UTCTOLOCAL with details of the zone")
-    ms = to_ms(context, args[0])
-    return None if ms is None else iso(_local(context, ms, args[1]))[:-1]
+    ms = to_ms(context, "DATE_UTCTOLOCAL", args[0])
+    if ms is None:
+        return None
+    found = moment(ms).astimezone(_zone(context, args[1]))
+    is_utc = not found.utcoffset() and not found.dst()
+    return iso(_local(context, ms, args[1]))[: None if is_utc else -1]
 
 
 @aql(2, 3)
 def date_localtoutc(context: Any, args: list[Any]) -> str | None:
-    if len(args) > 2 and truth(args[2]):
+    if len(args) > 2 and args[2] is not False:
         raise Unsupported("DATE_LOCALTOUTC with details of the zone")
-    ms = to_ms(context, args[0])
-    if ms is None:
-        return None
-    zone = _zone(context, args[1])
-    naive = moment(ms).replace(tzinfo=None)
-    offsets = {naive.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1)}
-    if len(offsets) > 1:
-        raise Unsupported("DATE_LOCALTOUTC of a time that there is twice or not at all")
-    return iso(ms - int((offsets.pop() or timedelta()).total_seconds() * 1000))
+    ms = to_ms(context, "DATE_LOCALTOUTC", args[0])
+    return None if ms is None else iso(_utc(context, ms, args[1]))
 
 
 MONTHS: Final = [
@@ -372,15 +425,22 @@ MONTHS: Final = [
     "December",
 ]
 WEEKDAYS: Final = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
-PLACE: Final = re.compile(r"%(yyyyyy|yyyy|yy|y|mmmm|mmm|mm|m|dd|d|wwww|www|w|hh|h|ii|i|ss|s|fff|f|xxx|x|kk|k|[tzlqa%])")
+PLACE: Final = re.compile(
+    r"%(&|yyyyyy|yyyy|yy|y|mmmm|mmm|mm|m|dd|d|wwww|www|w|hh|h|ii|i|ss|s|fff|f|xxx|x|kk|k|[tzlqa%]|)"
+)
 
 
 @aql(2)
 def date_format(context: Any, args: list[Any]) -> str | None:
-    ms = to_ms(context, args[0])
+    ms = to_ms(context, "DATE_FORMAT", args[0])
     if ms is None:
         return None
-    return PLACE.sub(lambda match: _placed(match[1], moment(ms), ms), to_string(args[1]))
+    if not isinstance(args[1], str):
+        invalid_argument(context, "DATE_FORMAT")
+        return None
+    if moment(ms).year < 1000:
+        raise Unsupported("DATE_FORMAT of years before 1000")
+    return PLACE.sub(lambda match: _placed(match[1], moment(ms), ms), args[1])
 
 
 def _placed(what: str, when: datetime, ms: int) -> str:
@@ -394,7 +454,7 @@ def _placed(what: str, when: datetime, ms: int) -> str:
         "hh": f"{when.hour:02}", "i": str(when.minute), "ii": f"{when.minute:02}", "s": str(when.second),
         "ss": f"{when.second:02}", "f": str(ms % 1000), "fff": f"{ms % 1000:03}", "x": str(day), "xxx": f"{day:03}",
         "k": str(week), "kk": f"{week:02}", "l": "1" if is_leap(when) else "0", "q": str((when.month + 2) // 3),
-        "a": str(days_in_month(when)), "%": "%",
+        "a": str(days_in_month(when)), "%": "%", "&": "", "": "",
     }  # fmt: skip
     if what not in table:
         raise Unsupported(f"DATE_FORMAT with %{what}")

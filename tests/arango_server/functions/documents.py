@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import Unsupported
 from ..functions.registry import MANY, aql, invalid_argument
-from ..values import element, equal, sort_key, to_string, truth
+from ..values import element, equal, rank, sort_key, to_string, truth
 
 
 @aql(1, 3, "ATTRIBUTES", "KEYS")
@@ -43,11 +43,17 @@ def has(_: Any, args: list[Any]) -> bool:
     return isinstance(args[0], dict) and to_string(args[1]) in args[0]
 
 
-def _names(args: list[Any]) -> set[str]:
-    listed: list[Any] = []
+def _names(context: Any, function: str, args: list[Any]) -> set[str]:
+    names: set[str] = set()
     for argument in args[1:]:
-        listed.extend(argument if isinstance(argument, list) else [argument])
-    return {name for name in listed if isinstance(name, str)}
+        if isinstance(argument, str) or rank(argument) == 2:
+            names.add(to_string(argument))
+        for name in argument if isinstance(argument, list) else []:
+            if isinstance(name, str):
+                names.add(name)
+            else:
+                invalid_argument(context, function)
+    return names
 
 
 def _object(context: Any, name: str, args: list[Any]) -> dict[str, Any] | None:
@@ -59,14 +65,20 @@ def _object(context: Any, name: str, args: list[Any]) -> dict[str, Any] | None:
 
 @aql(2, MANY)
 def keep(context: Any, args: list[Any]) -> dict[str, Any] | None:
-    found, names = _object(context, "KEEP", args), _names(args)
-    return None if found is None else {name: value for name, value in found.items() if name in names}
+    found = _object(context, "KEEP", args)
+    if found is None:
+        return None
+    names = _names(context, "KEEP", args)
+    return {name: value for name, value in found.items() if name in names}
 
 
 @aql(2, MANY)
 def unset(context: Any, args: list[Any]) -> dict[str, Any] | None:
-    found, names = _object(context, "UNSET", args), _names(args)
-    return None if found is None else {name: value for name, value in found.items() if name not in names}
+    found = _object(context, "UNSET", args)
+    if found is None:
+        return None
+    names = _names(context, "UNSET", args)
+    return {name: value for name, value in found.items() if name not in names}
 
 
 def _kept(value: dict[str, Any], names: set[str]) -> dict[str, Any]:
@@ -80,13 +92,13 @@ def _left(value: dict[str, Any], names: set[str]) -> dict[str, Any]:
 @aql(2, MANY)
 def keep_recursive(context: Any, args: list[Any]) -> dict[str, Any] | None:
     found = _object(context, "KEEP_RECURSIVE", args)
-    return None if found is None else _kept(found, _names(args))
+    return None if found is None else _kept(found, _names(context, "KEEP_RECURSIVE", args))
 
 
 @aql(2, MANY)
 def unset_recursive(context: Any, args: list[Any]) -> dict[str, Any] | None:
     found = _object(context, "UNSET_RECURSIVE", args)
-    return None if found is None else _left(found, _names(args))
+    return None if found is None else _left(found, _names(context, "UNSET_RECURSIVE", args))
 
 
 def merge_into(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
@@ -133,11 +145,11 @@ def matches(context: Any, args: list[Any]) -> Any:
     if not isinstance(args[0], dict):
         return False
     examples = args[1] if isinstance(args[1], list) else [args[1]]
-    if not all(isinstance(example, dict) for example in examples):
-        raise Unsupported("MATCHES with an example that is no object")
     found = -1
     for position, example in enumerate(examples):
-        if all(equal(args[0].get(name), value) for name, value in example.items()):
+        if not isinstance(example, dict):
+            invalid_argument(context, "MATCHES")
+        elif all(equal(args[0].get(name), value) for name, value in example.items()):
             found = position
             break
     return found if len(args) > 2 and truth(args[2]) else found >= 0
@@ -154,12 +166,14 @@ def translate(context: Any, args: list[Any]) -> Any:
 
 @aql(2)
 def value(context: Any, args: list[Any]) -> Any:
-    if not isinstance(args[1], list):
+    if not isinstance(args[0], dict) or not isinstance(args[1], list):
         invalid_argument(context, "VALUE")
         return None
-    found = args[0]
+    found = args[0] if args[1] else None
     for step in args[1]:
-        if not ((isinstance(found, dict) and isinstance(step, str)) or (isinstance(found, list) and type(step) is int)):
+        if rank(step) == 2 and (step < 0 or step != int(step)):
+            raise Unsupported("VALUE with a negative or broken number in its path")
+        if not ((isinstance(found, dict) and isinstance(step, str)) or (isinstance(found, list) and rank(step) == 2)):
             return None
         found = element(found, step)
     return found
@@ -198,18 +212,27 @@ def is_same_collection(context: Any, args: list[Any]) -> bool | None:
     return None if found is None else found[0] == to_string(args[0]).split("/")[0]
 
 
-def _document(context: Any, identifier: Any) -> dict[str, Any] | None:
-    if not isinstance(identifier, str) or identifier.count("/") != 1:
+def _document(context: Any, collection: str | None, identifier: Any) -> dict[str, Any] | None:
+    """The document; null also where its collection, or the one that was named, is not the one of the identifier."""
+    if not isinstance(identifier, str):
         return None
-    collection, key = identifier.split("/")
-    return context.database.collection(collection).documents.get(key)
+    prefix, has_prefix, key = identifier.partition("/")
+    if not has_prefix:
+        prefix, key = collection or "", identifier
+    if collection is not None and prefix != collection:
+        return None
+    source = context.database.collections.get(prefix)
+    found: dict[str, Any] | None = None if source is None else source.documents.get(key)
+    return found
 
 
 @aql(1, 2)
 def document(context: Any, args: list[Any]) -> Any:
-    wanted = args[-1]
-    prefix = "" if len(args) == 1 else f"{args[0]}/"
+    wanted, collection = args[-1], args[0] if len(args) > 1 else None
+    if len(args) > 1 and not isinstance(collection, str):
+        invalid_argument(context, "DOCUMENT")
+        return None
     if isinstance(wanted, list):
-        found = (_document(context, prefix + key if "/" not in to_string(key) else key) for key in wanted)
+        found = (_document(context, collection, each) for each in wanted)
         return [one for one in found if one is not None]
-    return _document(context, prefix + wanted if isinstance(wanted, str) and "/" not in wanted else wanted)
+    return _document(context, collection, wanted)

@@ -8,32 +8,29 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import Unsupported
-from ..functions.registry import FUNCTIONS, Function, aql, invalid_argument
-from ..values import compare, integer_or_float, rank, sort_key, to_number
+from ..functions.registry import FUNCTIONS, Function, aql, invalid_argument, warn_in
+from ..values import compare, rank, sort_key, to_number
 
 
-def checked(context: Any, number: int | float) -> int | float | None:
-    """A result as AQL has it: not a number and infinity are null with a warning."""
-    if isinstance(number, int):
-        return integer_or_float(number)
-    if math.isfinite(number):
-        return number
-    context.warn(1504, "number out of range")
-    return None
+def finite(number: float) -> int | float | None:
+    """A double as AQL gives it back: infinity and what is no number are null. Whole ones are kept as integers."""
+    if not math.isfinite(number):
+        return None
+    return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
 
 def _plain(name: str, compute: Callable[[float], float]) -> None:
     def call(_: Any, args: list[Any]) -> float | None:
         try:
-            result = compute(float(to_number(args[0])))
+            return finite(compute(float(to_number(args[0]))))
         except (ValueError, OverflowError):
             return None
-        return result if math.isfinite(result) else None
 
     FUNCTIONS[name] = Function(name, 1, 1, call)
 
 
 for _name, _compute in {
+    "ABS": abs,
     "CEIL": lambda x: float(math.ceil(x)),
     "FLOOR": lambda x: float(math.floor(x)),
     "ROUND": lambda x: float(math.floor(x + 0.5)),
@@ -55,18 +52,12 @@ for _name, _compute in {
     _plain(_name, _compute)
 
 
-@aql(1)
-def abs_(_: Any, args: list[Any]) -> int | float:
-    return abs(to_number(args[0]))
-
-
 @aql(2)
 def pow_(_: Any, args: list[Any]) -> float | None:
     try:
-        result = math.pow(to_number(args[0]), to_number(args[1]))
+        return finite(math.pow(to_number(args[0]), to_number(args[1])))
     except (ValueError, OverflowError):
         return None
-    return result if math.isfinite(result) else None
 
 
 @aql(2)
@@ -87,15 +78,19 @@ def rand(_: Any, args: list[Any]) -> float:
 @aql(2, 3)
 def range_(context: Any, args: list[Any]) -> list[int | float] | None:
     start, end = to_number(args[0]), to_number(args[1])
-    if len(args) == 2:
+    if len(args) == 2 or args[2] is None:
         return integer_range(start, end)
     step = to_number(args[2])
-    if step == 0 or ((start < end) != (step > 0) and start != end):
+    if step == 0 or (start < end and step < 0) or (start > end and step > 0):
         invalid_argument(context, "RANGE")
         return None
-    if any(isinstance(n, float) for n in (start, end, step)):
-        raise Unsupported("RANGE with fractions")
-    return list(range(int(start), int(end) + (1 if step > 0 else -1), int(step)))
+    if abs(end - start) > 100_000 * abs(step):
+        raise Unsupported("a range of more than 100,000 numbers")
+    found, number = [], float(start)
+    while number <= end if step > 0 else number >= end:
+        found.append(finite(number))
+        number += step
+    return found  # type: ignore[return-value]
 
 
 def integer_range(start: int | float, end: int | float) -> list[int]:
@@ -109,11 +104,12 @@ def integer_range(start: int | float, end: int | float) -> list[int]:
 def _numbers(context: Any, name: str, value: Any) -> list[int | float] | None:
     # null elements do not count; anything else that is no number makes the result null.
     if not isinstance(value, list):
-        invalid_argument(context, name)
+        warn_in(context, name, 1563)
         return None
     found = [element for element in value if element is not None]
     if any(rank(element) != 2 for element in found):
-        context.warn(1504, "number out of range") if name == "" else invalid_argument(context, name)
+        if name not in ("SUM", "PRODUCT"):
+            warn_in(context, name, 1563 if name == "AVERAGE" else 1561)
         return None
     return found
 
@@ -121,7 +117,7 @@ def _numbers(context: Any, name: str, value: Any) -> list[int | float] | None:
 @aql(1)
 def sum_(context: Any, args: list[Any]) -> Any:
     found = _numbers(context, "SUM", args[0])
-    return None if found is None else checked(context, float_sum(found))
+    return None if found is None else finite(float_sum(found))
 
 
 def float_sum(numbers: list[int | float]) -> float:
@@ -135,13 +131,13 @@ def float_sum(numbers: list[int | float]) -> float:
 @aql(1)
 def product(context: Any, args: list[Any]) -> Any:
     found = _numbers(context, "PRODUCT", args[0])
-    return None if found is None else checked(context, math.prod((float(n) for n in found), start=1.0))
+    return None if found is None else finite(math.prod((float(n) for n in found), start=1.0))
 
 
 @aql(1, 1, "AVERAGE", "AVG")
 def average(context: Any, args: list[Any]) -> Any:
     found = _numbers(context, "AVERAGE", args[0])
-    return checked(context, float_sum(found) / len(found)) if found else None
+    return finite(float_sum(found) / len(found)) if found else None
 
 
 @aql(1)
@@ -156,7 +152,7 @@ def max_(context: Any, args: list[Any]) -> Any:
 
 def _extreme(context: Any, name: str, value: Any, sign: int) -> Any:
     if not isinstance(value, list):
-        invalid_argument(context, name)
+        warn_in(context, name, 1563)
         return None
     best = None
     for element in value:
@@ -172,20 +168,20 @@ def median(context: Any, args: list[Any]) -> Any:
         return None
     found = sorted(found)
     middle = len(found) // 2
-    return float(found[middle]) if len(found) % 2 else (found[middle - 1] + found[middle]) / 2
+    return finite(float(found[middle])) if len(found) % 2 else finite((found[middle - 1] + found[middle]) / 2)
 
 
 @aql(2, 3)
 def percentile(context: Any, args: list[Any]) -> Any:
+    """As of 3.12.6; before, it was null for 0 and for what lies below the first element."""
+    percent, method = args[1], args[2] if len(args) > 2 else "rank"
+    if not isinstance(args[0], list):
+        warn_in(context, "PERCENTILE", 1563)
+        return None
+    if rank(percent) != 2 or not 0 <= percent <= 100 or method not in ("rank", "interpolation"):
+        invalid_argument(context, "PERCENTILE")
+        return None
     found = _numbers(context, "PERCENTILE", args[0])
-    percent = args[1]
-    if rank(percent) != 2 or not 0 < percent <= 100:
-        invalid_argument(context, "PERCENTILE")
-        return None
-    method = args[2] if len(args) > 2 else "rank"
-    if method not in ("rank", "interpolation"):
-        invalid_argument(context, "PERCENTILE")
-        return None
     if not found:
         return None
     found = sorted(found)
@@ -196,10 +192,10 @@ def percentile(context: Any, args: list[Any]) -> Any:
         return found[min(max(position, 1), len(found)) - 1]
     place = percent * (len(found) + 1) / 100
     lower = math.floor(place)
-    if place >= len(found):
+    if lower >= len(found):
         return found[-1]
-    if place <= 0 or lower < 1:
-        return None
+    if lower <= 0:
+        return found[0]
     return (place - lower) * (found[lower] - found[lower - 1]) + found[lower - 1]
 
 
@@ -279,55 +275,6 @@ def l2_distance(context: Any, args: list[Any]) -> Any:
     return None if vectors is None else math.sqrt(float_sum([(a - b) ** 2 for a, b in zip(*vectors, strict=True)]))
 
 
-def _bits(context: Any, name: str, args: list[Any]) -> list[int] | None:
-    numbers = args[0] if len(args) == 1 and isinstance(args[0], list) else args
-    found = [n for n in numbers if n is not None]
-    whole = all(rank(n) == 2 and n == int(n) and 0 <= n <= 0xFFFFFFFF for n in found)
-    if not whole:
-        invalid_argument(context, name)
-        return None
-    return [int(n) for n in found]
-
-
-@aql(1, 2)
-def bit_and(context: Any, args: list[Any]) -> int | None:
-    found = _bits(context, "BIT_AND", args)
-    if not found:
-        return None
-    result = found[0]
-    for number in found[1:]:
-        result &= number
-    return result
-
-
-@aql(1, 2)
-def bit_or(context: Any, args: list[Any]) -> int | None:
-    found = _bits(context, "BIT_OR", args)
-    if not found:
-        return None
-    result = 0
-    for number in found:
-        result |= number
-    return result
-
-
-@aql(1, 2)
-def bit_xor(context: Any, args: list[Any]) -> int | None:
-    found = _bits(context, "BIT_XOR", args)
-    if not found:
-        return None
-    result = 0
-    for number in found:
-        result ^= number
-    return result
-
-
-@aql(1)
-def bit_popcount(context: Any, args: list[Any]) -> int | None:
-    found = _bits(context, "BIT_POPCOUNT", args)
-    return found[0].bit_count() if found else None
-
-
 @aql(1)
 def minhash_count(context: Any, args: list[Any]) -> int | None:
     if rank(args[0]) != 2 or not args[0] > 0:
@@ -347,6 +294,6 @@ def minhash_error(context: Any, args: list[Any]) -> float | None:
 @aql(1)
 def sorted_(context: Any, args: list[Any]) -> list[Any] | None:
     if not isinstance(args[0], list):
-        invalid_argument(context, "SORTED")
+        warn_in(context, "SORTED", 1563)
         return None
     return sorted(args[0], key=sort_key)

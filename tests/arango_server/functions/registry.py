@@ -73,7 +73,6 @@ REFUSED: Final = frozenset(
         "GEO_AREA",
         "GEO_IN_RANGE",
         "DISTANCE",
-        "SOUNDEX",
         "NGRAM_SIMILARITY",
         "NGRAM_POSITIONAL_SIMILARITY",
         "MINHASH",
@@ -93,10 +92,6 @@ REFUSED: Final = frozenset(
         "DECAY_GAUSS",
         "DECAY_EXP",
         "DECAY_LINEAR",
-        "BIT_CONSTRUCT",
-        "BIT_DECONSTRUCT",
-        "BIT_FROM_STRING",
-        "BIT_TO_STRING",
         "APPROX_NEAR_L2",
         "APPROX_NEAR_INNER_PRODUCT",
         "EDGES",
@@ -138,3 +133,17 @@ def look_up(name: str, count: int) -> Function:
 def invalid_argument(context: Context, name: str) -> None:
     """Warn as most functions do about an argument of the wrong type; the result is null."""
     context.warn(1542, f"invalid argument type in call to function '{name}()'")
+
+
+def warn_in(context: Context, name: str, number: int) -> None:
+    """Any other warning of a function."""
+    context.warn(number, f"in function '{name}()': {TEXTS[number]}")
+
+
+TEXTS: Final = {
+    10: "bad parameter",
+    1543: "invalid regex value",
+    1561: "invalid arithmetic value",
+    1563: "array expected",
+    1572: "invalid date value",
+}

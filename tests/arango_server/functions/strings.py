@@ -6,8 +6,8 @@ import re
 from typing import Any, Final
 
 from ..errors import Unsupported
-from ..functions.registry import MANY, aql, invalid_argument
-from ..values import to_number, to_string, truth
+from ..functions.registry import MANY, aql, invalid_argument, warn_in
+from ..values import rank, to_number, to_string, truth
 
 BLANKS: Final = "\r\n\t "
 
@@ -26,7 +26,9 @@ def concat_separator(_: Any, args: list[Any]) -> str:
 
 @aql(1)
 def char_length(_: Any, args: list[Any]) -> int:
-    return len(to_string(args[0]))
+    """Of a string its characters; of arrays and objects the bytes of their text."""
+    text = to_string(args[0])
+    return len(text.encode()) if isinstance(args[0], (list, dict)) else len(text)
 
 
 @aql(1)
@@ -50,14 +52,17 @@ def substring(_: Any, args: list[Any]) -> str:
 
 @aql(2, 5)
 def substring_bytes(context: Any, args: list[Any]) -> str | None:
-    data = to_string(args[0]).encode()
+    if not isinstance(args[0], str):
+        warn_in(context, "SUBSTRING_BYTES", 10)
+        return None
+    data = args[0].encode()
     offset = int(to_number(args[1]))
     start = max(len(data) + offset, 0) if offset < 0 else min(offset, len(data))
     end = len(data) if len(args) < 3 else min(start + max(int(to_number(args[2])), 0), len(data))
     try:
         before, middle, after = data[:start].decode(), data[start:end].decode(), data[end:].decode()
     except UnicodeDecodeError:
-        invalid_argument(context, "SUBSTRING_BYTES")
+        warn_in(context, "SUBSTRING_BYTES", 10)
         return None
     left = int(to_number(args[3])) if len(args) > 3 else 0
     right = int(to_number(args[4])) if len(args) > 4 else left
@@ -84,7 +89,8 @@ def trim(_: Any, args: list[Any]) -> str:
         return text.strip(BLANKS)
     if isinstance(args[1], str):
         return text.strip(args[1])
-    return {1: text.lstrip, 2: text.rstrip}.get(int(to_number(args[1])), text.strip)(BLANKS)
+    side = int(args[1]) if rank(args[1]) == 2 else 0
+    return {1: text.lstrip, 2: text.rstrip}.get(side, text.strip)(BLANKS)
 
 
 @aql(1, 2)
@@ -98,37 +104,55 @@ def rtrim(_: Any, args: list[Any]) -> str:
 
 
 @aql(1, 3)
-def split(context: Any, args: list[Any]) -> list[str] | None:
-    text = to_string(args[0])
-    if len(args) == 1 or args[1] is None:
-        return [text]
-    limit = int(to_number(args[2])) if len(args) > 2 else -1
-    if len(args) > 2 and limit < 0:
+def split(context: Any, args: list[Any]) -> list[Any] | None:
+    limit = split_limit(context, "SPLIT", args, 2)
+    if limit is not None and limit <= 0:
+        return [] if limit == 0 else None
+    if len(args) == 1:
+        return [args[0]]
+    if isinstance(args[1], dict):
         invalid_argument(context, "SPLIT")
         return None
-    separators = [to_string(s) for s in (args[1] if isinstance(args[1], list) else [args[1]])]
+    separators = args[1] if isinstance(args[1], list) else [args[1]]
+    if not separators or not all(isinstance(s, str) for s in separators):
+        raise Unsupported("SPLIT by something else than strings")
+    text = to_string(args[0])
     if "" in separators:
-        raise Unsupported("SPLIT with an empty separator")
-    parts = re.split("|".join(re.escape(s) for s in separators), text) if separators else [text]
-    return parts if limit < 0 else parts[:limit]
+        if len(text) > LONGEST_SPELT or any(char > "\uffff" for char in text):
+            raise Unsupported("SPLIT of a longer text into its characters")
+        return list(text)[:limit]
+    return re.split("|".join(re.escape(s) for s in separators), text)[:limit]
 
 
-def _replacements(context: Any, args: list[Any]) -> dict[str, str] | None:
-    search, replace = args[1], args[2] if len(args) > 2 else None
+LONGEST_SPELT: Final = 14
+"""Characters; beyond them the server goes on in a way that nobody wrote down."""
+
+
+def split_limit(context: Any, name: str, args: list[Any], at: int) -> int | None:
+    """How many parts at most: None for all of them, below 0 where the answer is null."""
+    if len(args) <= at:
+        return None
+    if rank(args[at]) != 2:
+        invalid_argument(context, name)
+        return -1
+    return int(args[at])
+
+
+def _replacements(args: list[Any]) -> dict[str, str] | None:
+    """By search string; null where something is no string."""
+    search, replace = args[1], args[2] if len(args) > 2 else ""
     if isinstance(search, dict):
-        return {key: to_string(value) for key, value in search.items()}
-    wanted = search if isinstance(search, list) else [search]
-    if isinstance(replace, list):
-        if not isinstance(search, list):
-            return {to_string(search): to_string(replace[0]) if replace else ""}
-        texts = [to_string(r) for r in replace]
+        wanted, texts = list(search), list(search.values())
     else:
-        texts = [to_string(replace)] * len(wanted)
+        wanted = search if isinstance(search, list) else [search]
+        texts = replace if isinstance(replace, list) else [replace] * max(len(wanted), 1)
+        if not isinstance(replace, (list, str)):
+            return None
+    if not all(isinstance(word, str) for word in wanted) or not all(t is None or isinstance(t, str) for t in texts):
+        return None
     found: dict[str, str] = {}
     for position, word in enumerate(wanted):
-        if not isinstance(word, str):
-            raise Unsupported("SUBSTITUTE of something else than strings")
-        found.setdefault(word, texts[position] if position < len(texts) else "")
+        found.setdefault(word, (texts[position] if position < len(texts) else None) or "")
     return found
 
 
@@ -136,16 +160,19 @@ def _replacements(context: Any, args: list[Any]) -> dict[str, str] | None:
 def substitute(context: Any, args: list[Any]) -> str | None:
     # With an object, the limit is the third argument.
     limit_at = 2 if isinstance(args[1], dict) else 3
-    limit = int(to_number(args[limit_at])) if len(args) > limit_at else -1
+    limit = min(int(to_number(args[limit_at])), 1 << 30) if len(args) > limit_at else -1
     if isinstance(args[1], dict) and len(args) > 3:
         raise Unsupported("SUBSTITUTE with an object and four arguments")
     if len(args) > limit_at and limit < 0:
+        raise Unsupported("SUBSTITUTE with a negative limit")
+    table = _replacements(args)
+    if table is None:
         invalid_argument(context, "SUBSTITUTE")
         return None
-    table = _replacements(context, args)
-    if table is None or "" in table:
+    if "" in table:
         raise Unsupported("SUBSTITUTE of an empty string")
     text = to_string(args[0])
+    check_searchable(text, *table)
     if not table or limit == 0:
         return text
     ordered = list(table)
@@ -160,32 +187,40 @@ def contains(_: Any, args: list[Any]) -> bool | int:
     text, search = to_string(args[0]), to_string(args[1])
     position = text.find(search) if search else -1
     if len(args) > 2 and truth(args[2]):
+        if position > 0 and not text[:position].isascii():
+            raise Unsupported("CONTAINS: the place after characters beyond ASCII")
         return position
     return position >= 0
 
 
-def _find_bounds(args: list[Any], length: int) -> tuple[int, int] | None:
+def check_searchable(*texts: str) -> None:
+    """Refuse what the server's collation finds otherwise than byte by byte."""
+    if any((char < " " and char not in "\t\n\r") or char == "\x7f" or char > "\u00ff" for t in texts for char in t):
+        raise Unsupported("looking for text with control characters or beyond Latin letters")
+
+
+def _found_at(name: str, args: list[Any]) -> list[int]:
+    """Where a text is found, from place to place without overlaps, as far as it lies within the bounds."""
+    text, search = to_string(args[0]), to_string(args[1])
+    if not search:
+        raise Unsupported(f"{name} of an empty string")
+    check_searchable(text, search)
     start = int(to_number(args[2])) if len(args) > 2 else 0
-    end = int(to_number(args[3])) + 1 if len(args) > 3 and args[3] is not None else length
-    return None if start < 0 or end < start or end < 0 else (start, end)
+    end = int(to_number(args[3])) if len(args) > 3 and args[3] is not None else len(text)
+    if start < 0 or end < start:
+        return []
+    places = [match.start() for match in re.finditer(re.escape(search), text)]
+    return [place for place in places if place >= start and place + len(search) - 1 <= end]
 
 
 @aql(2, 4)
 def find_first(_: Any, args: list[Any]) -> int:
-    text, search = to_string(args[0]), to_string(args[1])
-    if not search:
-        raise Unsupported("FIND_FIRST of an empty string")
-    bounds = _find_bounds(args, len(text))
-    return -1 if bounds is None else text.find(search, *bounds)
+    return next(iter(_found_at("FIND_FIRST", args)), -1)
 
 
 @aql(2, 4)
 def find_last(_: Any, args: list[Any]) -> int:
-    text, search = to_string(args[0]), to_string(args[1])
-    if not search:
-        raise Unsupported("FIND_LAST of an empty string")
-    bounds = _find_bounds(args, len(text))
-    return -1 if bounds is None else text.rfind(search, *bounds)
+    return [-1, *_found_at("FIND_LAST", args)][-1]
 
 
 @aql(2, 3)
@@ -194,24 +229,32 @@ def repeat(context: Any, args: list[Any]) -> str | None:
     if count < 0:
         invalid_argument(context, "REPEAT")
         return None
+    if count * (len(to_string(args[0])) + 1) > 1 << 20:
+        raise Unsupported("REPEAT to more than a million characters")
     return (to_string(args[2]) if len(args) > 2 else "").join([to_string(args[0])] * count)
 
 
 @aql(1)
-def reverse(_: Any, args: list[Any]) -> Any:
+def reverse(context: Any, args: list[Any]) -> Any:
     if isinstance(args[0], list):
         return args[0][::-1]
     if isinstance(args[0], str):
-        if any(char > "\uffff" or "\u0300" <= char <= "\u036f" or char == "\ufe0f" for char in args[0]):
-            raise Unsupported("REVERSE of combining or supplementary characters")
+        if any(char > "\uffff" for char in args[0]):
+            raise Unsupported("REVERSE of supplementary characters")
         return args[0][::-1]
-    raise Unsupported("REVERSE of neither array nor string")
+    warn_in(context, "REVERSE", 1563)
+    return None
 
 
 @aql(1)
-def to_char(_: Any, args: list[Any]) -> str | None:
-    number = to_number(args[0])
-    return chr(int(number)) if 0 <= number <= 0x10FFFF else None
+def to_char(context: Any, args: list[Any]) -> str | None:
+    code = int(args[0]) if rank(args[0]) == 2 else -1
+    if code < 0:
+        invalid_argument(context, "TO_CHAR")
+        return None
+    if code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
+        raise Unsupported("TO_CHAR of no character")
+    return chr(code)
 
 
 @aql(2)
@@ -236,6 +279,25 @@ def _distance(one: str, other: str, transpositions: bool) -> int:
             current.append(best)
         before, last = last, current
     return last[-1]
+
+
+SOUNDS: Final = {
+    letter: str(code)
+    for code, letters in enumerate(("bfpv", "cgjkqsxz", "dt", "l", "mn", "r"), 1)
+    for letter in letters
+}
+
+
+@aql(1)
+def soundex(_: Any, args: list[Any]) -> str:
+    """The first letter as a capital, and the sounds of those behind it, each once as long as it lasts."""
+    text = re.sub("^[^a-zA-Z]+", "", to_string(args[0]))
+    found, before = text[:1].upper(), ""
+    for letter in text[1:].lower():
+        code = SOUNDS.get(letter, "")
+        found += code if code != before else ""
+        before = code
+    return found[:4].ljust(4, "0") if found else ""
 
 
 @aql(1)

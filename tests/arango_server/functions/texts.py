@@ -14,32 +14,42 @@ from urllib.parse import quote
 import orjson
 
 from ..errors import Unsupported
-from ..functions.registry import aql, invalid_argument
-from ..values import to_json, to_number, to_string, truth
+from ..functions.registry import aql, invalid_argument, warn_in
+from ..functions.strings import split_limit
+from ..values import rank, to_json, to_number, to_string, truth
 
 
 @lru_cache(maxsize=512)
 def like_pattern(pattern: str, ignore_case: bool) -> re.Pattern[str]:
-    """LIKE's pattern: % any number of characters, _ one, backslash escapes them and itself."""
-    out, position = "", 0
-    while position < len(pattern):
-        char = pattern[position]
-        if char == "\\" and position + 1 < len(pattern) and pattern[position + 1] in "%_\\":
-            position += 1
-            out += re.escape(pattern[position])
-        elif char == "%":
-            out += ".*"
-        elif char == "_":
-            out += "."
+    """LIKE's pattern: % any number of characters, _ one, backslash escapes them and itself.
+
+    Before a character that means something in a regular expression a backslash is dropped, likewise at the end.
+    """
+    if ignore_case and not pattern.isascii():
+        raise Unsupported("LIKE in either case beyond ASCII")
+    out, escaped = "", False
+    for char in pattern:
+        if char == "\\":
+            out += r"\\" if escaped else ""
+            escaped = not escaped
+            continue
+        if char in "%_":
+            out += char if escaped else ".*" if char == "%" else "."
         else:
-            out += re.escape(char)
-        position += 1
+            out += (r"\\" if escaped and char not in "?+[(){}^$|.*" else "") + re.escape(char)
+        escaped = False
     return re.compile(out, re.DOTALL | (re.IGNORECASE if ignore_case else 0))
+
+
+ODD_LINE_ENDS: Final = re.compile("[\x0b\x0c\x85\u2028\u2029]")
 
 
 def is_like(text: Any, pattern: Any, ignore_case: bool = False) -> bool:
     """Does the whole text match?"""
-    return like_pattern(to_string(pattern), ignore_case).fullmatch(to_string(text)) is not None
+    text = to_string(text)
+    if ODD_LINE_ENDS.search(text) or (ignore_case and not text.isascii()):
+        raise Unsupported("LIKE on a text with line ends of other kinds, or in either case beyond ASCII")
+    return like_pattern(to_string(pattern), ignore_case).fullmatch(text) is not None
 
 
 @lru_cache(maxsize=512)
@@ -58,7 +68,7 @@ def _regex(context: Any, name: str, args: list[Any], at: int) -> re.Pattern[str]
     try:
         return icu_pattern(to_string(args[1]), ignore_case)
     except re.error:
-        context.warn(1543, "invalid regex value")
+        warn_in(context, name, 1543)
         return None
 
 
@@ -99,20 +109,17 @@ def regex_replace(context: Any, args: list[Any]) -> str | None:
 
 @aql(2, 4)
 def regex_split(context: Any, args: list[Any]) -> list[str] | None:
+    limit = split_limit(context, "REGEX_SPLIT", args, 3)
+    if limit is not None and limit <= 0:
+        return [] if limit == 0 else None
     compiled = _regex(context, "REGEX_SPLIT", args, 2)
     if compiled is None:
         return None
     if compiled.groups or compiled.match(""):
         raise Unsupported("REGEX_SPLIT with groups or empty matches")
     parts = compiled.split(to_string(args[0]))
-    if len(args) < 4:
-        if parts[-1] == "" or parts[0] == "":
-            raise Unsupported("REGEX_SPLIT with a match at the border")
-        return parts
-    limit = int(to_number(args[3]))
-    if limit < 0:
-        invalid_argument(context, "REGEX_SPLIT")
-        return None
+    if len(parts) > 1 and (parts[-1] == "" or parts[0] == ""):
+        raise Unsupported("REGEX_SPLIT with a match at the border")
     return parts[:limit]
 
 
@@ -212,8 +219,8 @@ def ipv4_to_number(context: Any, args: list[Any]) -> int | None:
 
 @aql(1)
 def ipv4_from_number(context: Any, args: list[Any]) -> str | None:
-    number = args[0]
-    if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 <= number <= 0xFFFFFFFF:
+    number = int(args[0]) if rank(args[0]) == 2 else -1
+    if not 0 <= number <= 0xFFFFFFFF:
         invalid_argument(context, "IPV4_FROM_NUMBER")
         return None
-    return ".".join(str(byte) for byte in int(number).to_bytes(4, "big"))
+    return ".".join(str(byte) for byte in number.to_bytes(4, "big"))

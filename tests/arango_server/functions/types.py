@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from .. import values
 from ..functions.dates import parse_date
+from ..functions.numbers import finite
 from ..functions.registry import aql
 
 KEY: Final = re.compile(r"[A-Za-z0-9_\-.@()+,=;$!*'%:]{1,254}")
@@ -64,7 +65,8 @@ def to_bool(_: Any, args: list[Any]) -> bool:
 
 @aql(1)
 def to_number(_: Any, args: list[Any]) -> Any:
-    return values.to_number(args[0])
+    """Always a double."""
+    return finite(float(values.to_number(args[0])))
 
 
 @aql(1)
