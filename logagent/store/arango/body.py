@@ -24,7 +24,7 @@ from logagent.store.arango.documents import (
     origin_texts,
     stored_object,
 )
-from logagent.store.text import encode_array
+from logagent.store.text import encode_on
 
 AsDocument = Callable[[Record, LogLine], EventDocument]
 """The long way."""
@@ -53,16 +53,16 @@ class BodyEncoder:
         self._second_us, self._second = -1 << 63, ""
         self._origins: dict[int, _Origin] = {}
 
-    def array(self, records: Sequence[Record], made: Mapping[int, EventDocument]) -> bytes:
+    def array(self, records: Sequence[Record], made: Mapping[int, EventDocument]) -> bytearray:
         """The documents of log records, in their order; `made` has those that are made already, by their place."""
-        parts = []
+        found = bytearray()
         for start in range(0, len(records), _TOGETHER):
             some = records[start : start + _TOGETHER]
             documents = self._documents(some)
             if made:
                 documents = [made.get(place, document) for place, document in enumerate(documents, start)]
-            parts.append(encode_array(documents)[1:-1])
-        return b"[" + b",".join(parts) + b"]"
+            encode_on(documents, found)
+        return found
 
     def _documents(self, records: Sequence[Record]) -> list[EventDocument]:
         lines: list[Any] = [record.line for record in records]

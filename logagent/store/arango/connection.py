@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import aiohttp
 import msgspec
@@ -47,6 +47,10 @@ class _Refusal(msgspec.Struct):
 _REFUSAL = msgspec.json.Decoder(_Refusal)
 
 
+ReadyBytes: TypeAlias = bytes | bytearray
+"""A request's body; a large one is an array that grew and is sent as it is."""
+
+
 class _Answer(msgspec.Struct):
     result: msgspec.Raw = msgspec.Raw(b"[]")
     hasMore: bool = False  # noqa: N815
@@ -58,7 +62,7 @@ class _Body(aiohttp.Payload):
 
     _PIECE: Final = 1 << 20
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: ReadyBytes) -> None:
         super().__init__(data, content_type="application/json")
         self._size = len(data)
 
@@ -138,7 +142,7 @@ class Connection:
         self,
         method: Method,
         path: str,
-        data: bytes | None = None,
+        data: ReadyBytes | None = None,
         params: Mapping[str, str | int | bool] | None = None,
         *,
         allowed: tuple[int, ...] = (),
@@ -224,7 +228,7 @@ class Connection:
         self,
         method: Method,
         path: str,
-        data: bytes | None,
+        data: ReadyBytes | None,
         params: Mapping[str, Any] | None,
         allowed: tuple[int, ...],
     ) -> bytes:
@@ -234,7 +238,7 @@ class Connection:
         raise _server_error(response)
 
     async def _response(
-        self, method: Method, path: str, data: bytes | None, params: Mapping[str, Any] | None
+        self, method: Method, path: str, data: ReadyBytes | None, params: Mapping[str, Any] | None
     ) -> Response:
         """The first answer that a host gives; each is tried once. Sending again is harmless: writes are idempotent."""
         trouble: BaseException | None = None

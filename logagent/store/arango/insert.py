@@ -25,7 +25,7 @@ class _Result(msgspec.Struct):
     errorMessage: str = ""  # noqa: N815
 
 
-def insert(connection: Connection, collection: str, documents: bytes) -> None:
+def insert(connection: Connection, collection: str, documents: bytes | bytearray) -> None:
     """Insert an array of documents. The status says nothing of them, only the body does.
 
     Raises:

@@ -122,7 +122,7 @@ class Intake:
                 if not all(-_LIMIT <= (n or 0) < _LIMIT for n in (line.level_no, line.pid, line.line_number)):
                     raise _too_great(records[place], place) from None
 
-    def body(self) -> bytes:
+    def body(self) -> bytearray:
         """The event documents as one array of JSON."""
         return BodyEncoder(self._arrival, self._document).array(self.events, self._made)
 
