@@ -275,6 +275,7 @@ class Files:
             if file.stream is None and file.tail is not None:
                 try:
                     self.recognition.identify(file, is_over=False)
+                    file.tail.forget()
                 except OSError as error:
                     file.trouble = error.strerror or type(error).__name__
 

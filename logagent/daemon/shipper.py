@@ -36,6 +36,9 @@ FOLD_QUIET_S: Final = 5.0
 """A record of several lines of text is over after this much quiet."""
 
 CHECKPOINT_EVERY_S: Final = 1.0
+
+UNPACKED_AT_ONCE: Final = 4
+"""Packed files that are read side by side: each holds a block of what it unpacks to, and there may be hundreds."""
 SEEN_EVERY_S: Final = 5.0
 """While the store is waited for, the checkpoint tells what was seen on disk since."""
 
@@ -195,10 +198,16 @@ class Shipper:
         self.files.descriptors.some_may_be_idle()
         busy = self.files.busy()
         share = self.limits.share_bytes(len(busy))
+        unpacked = 0
         for file in busy:
             if self._batch.is_full(self.limits.batch):
                 return True
-            has_more |= self._read_file(file, share, is_last=is_last)
+            if file.compression and unpacked == UNPACKED_AT_ONCE:
+                has_more = True
+                continue
+            file_has_more = self._read_file(file, share, is_last=is_last)
+            unpacked += bool(file.compression) and file_has_more
+            has_more |= file_has_more
         self._faults("after_read")
         return has_more
 
@@ -219,7 +228,8 @@ class Shipper:
             return False
         file.trouble = tail.trouble
         if has_more:
-            self.files.to_back(file)
+            if not file.compression:  # a packed one is read to its end before the next is begun
+                self.files.to_back(file)
         elif self._has_no_business(file):
             self.files.rest(file)
         return has_more

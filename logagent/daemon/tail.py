@@ -36,6 +36,10 @@ class Tail(Protocol):
         """
         ...
 
+    def forget(self) -> None:
+        """Free what is held of what was unpacked: hundreds of packed files may wait while the store is away."""
+        ...
+
     @property
     def is_finished(self) -> bool:
         """True if nothing can follow what was read (a packed file whose trailer was reached)."""
@@ -85,6 +89,9 @@ class PlainTail:
 
     def read(self, start: int, size: int) -> bytes:
         return os.pread(self._fd, size, start)
+
+    def forget(self) -> None:
+        pass
 
     def close(self) -> None:
         if self._fd >= 0:
@@ -143,6 +150,9 @@ class PackedTail:
         skip = start - self._start
         return bytes(self._buffer[skip : skip + size])
 
+    def forget(self) -> None:
+        self._rewind()
+
     def _unpack_more(self) -> bool:
         """Unpack one more piece; False at the end of what there is."""
         piece = b"" if self._damage is not None else os.pread(self._fd, PIECE_BYTES, self._packed_at)
@@ -164,7 +174,7 @@ class PackedTail:
     def _forget_before(self, start: int) -> None:
         surplus = min(start - MARKER_BYTES - self._start, len(self._buffer))
         if surplus > 0:
-            del self._buffer[:surplus]
+            self._buffer = self._buffer[surplus:]  # deleting in place keeps the memory: hundreds of files are open
             self._start += surplus
 
     def close(self) -> None:

@@ -31,13 +31,13 @@ class Unpacker:
 
     def __init__(self, compression: str) -> None:
         self._new_decoder = _DECODERS[compression]
-        self._decoder = self._new_decoder()
-        self._is_fresh = True
+        self._decoder: Any = None
+        """Made when there is something to unpack: files that were read to their end hold none."""
 
     @property
     def is_complete(self) -> bool:
         """True after a member's trailer: the file may end here."""
-        return self._is_fresh
+        return self._decoder is None
 
     def feed(self, piece: bytes) -> bytes:
         """The bytes that this piece (at most `PIECE_BYTES`) unpacks to.
@@ -48,15 +48,14 @@ class Unpacker:
         unpacked = []
         try:
             while piece:
-                if self._is_fresh and not piece.strip(b"\0"):
-                    break  # zero padding behind the last member, as tape tools and allocation leave it
-                unpacked.append(self._decoder.decompress(piece))
-                self._is_fresh = False
-                piece = b""
-                if self._decoder.eof:
-                    piece = self._decoder.unused_data
+                if self._decoder is None:
+                    if not piece.strip(b"\0"):
+                        break  # zero padding behind the last member, as tape tools and allocation leave it
                     self._decoder = self._new_decoder()
-                    self._is_fresh = True
+                unpacked.append(self._decoder.decompress(piece))
+                if not self._decoder.eof:
+                    break
+                piece, self._decoder = self._decoder.unused_data, None
         except _ERRORS as error:
             raise Damaged(str(error)) from error
         return b"".join(unpacked)

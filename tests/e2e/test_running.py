@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import subprocess
 import sys
@@ -77,6 +78,11 @@ def drain(place: Place, total_bytes: int) -> tuple[int, float]:
     line_count, filler = total_bytes // 500, "x" * 330
     with (place.logs / "a.jsonl").open("wb") as file:
         file.writelines(native(f"{n} {filler}", n) for n in range(line_count))
+    return drain_what_is_there(place, line_count)
+
+
+def drain_what_is_there(place: Place, line_count: int) -> tuple[int, float]:
+    """Drain the files that are there; the most memory it took, and the seconds."""
     began, most = time.monotonic(), 0
     with place.daemon("--once") as daemon:
         while daemon.is_alive:
@@ -92,6 +98,17 @@ def test_draining_200_mb_takes_less_than_100_mb_of_memory(place: Place, figure: 
     """Memory is flat whatever the backlog."""
     most, seconds = drain(place, 200 * MB)
     figure(f"200 MB drained in {seconds:.0f} s with at most {most / MB:.0f} MB of memory")
+    assert most < 100 * MB
+
+
+@pytest.mark.timeout(300)
+def test_draining_400_compressed_files_takes_less_than_100_mb_of_memory(place: Place) -> None:
+    """All of them are open, since they may be written anew; what was unpacked of them is not kept."""
+    filler = "x" * 3000
+    for name in range(400):
+        lines = b"".join(native(f"{name} {n} {filler}", n) for n in range(100))
+        (place.logs / f"{name}.jsonl.gz").write_bytes(gzip.compress(lines, 1))
+    most, _ = drain_what_is_there(place, 40_000)
     assert most < 100 * MB
 
 
