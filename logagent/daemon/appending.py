@@ -23,6 +23,14 @@ from logagent.store.right_of_way import RightOfWay
 READING_WAITS_S: Final = 0.25
 """At most, once per batch; a full one takes the right of way for some 0.1 s."""
 
+FAULTS_BEFORE_BISECTION: Final = 3
+"""Appends in a row that fail as nobody foresaw; then it is looked for the record that they fail with."""
+UNFORESEEN: Final = 0
+"""`RecordRejected.number` of such a record."""
+_OURS: Final = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError, AssertionError,
+                msgspec.MsgspecError)  # fmt: skip
+"""Faults of our own code, which come again with the same record; what the machine does passes."""
+
 _OFFSET: Final = attrgetter("offset")
 _TIME: Final = attrgetter("ts_us")
 
@@ -80,6 +88,7 @@ class Appending:
         self._under_way: tuple[OpenBatch, Future[Receipt]] | None = None
         self._last: Future[Receipt] | None = None
         self._right_of_way = RightOfWay()
+        self._faults_of_ours = 0
         self._unmarked: set[Stream] = set()
 
     @property
@@ -120,7 +129,7 @@ class Appending:
         try:
             receipt = self._wait_for(future)
         except RecordRejected as error:
-            receipt = self._append_without_poison(batch.sorted(self._clock.now_us()).records, error)
+            receipt = self._append_without_refused(batch.sorted(self._clock.now_us()).records, error)
         self._acknowledge(batch, receipt)
         return True
 
@@ -136,6 +145,7 @@ class Appending:
         self._unmarked.clear()
 
     def _acknowledge(self, batch: OpenBatch, receipt: Receipt) -> None:
+        self._faults_of_ours = 0
         for stream, cursor in batch.cursors.items():
             stream.acknowledge(cursor)
             self._unmarked.add(stream)
@@ -156,18 +166,40 @@ class Appending:
 
     def _append(self, batch: Batch) -> Receipt:
         self._faults("before_append")
-        receipt = self._store.append(batch) if batch.records else Receipt(stored=0, duplicates=0)
+        try:
+            receipt = self._store.append(batch) if batch.records else Receipt(stored=0, duplicates=0)
+        except _OURS as error:
+            self._faults_of_ours += 1
+            if self._faults_of_ours <= FAULTS_BEFORE_BISECTION:
+                raise
+            said = f"a fault of logagent's own: {type(error).__name__}: {error}"
+            raise RecordRejected(said, number=UNFORESEEN) from error
         self._faults("after_append")
         return receipt
 
-    def _append_without_poison(self, records: Sequence[Record], error: RecordRejected) -> Receipt:
-        """Bisect a refused batch until the poison stands alone: it is dead-lettered, the others are stored.
+    def _append_without_refused(self, records: Sequence[Record], error: RecordRejected) -> Receipt:
+        """Append what of a refused batch is not poison, and dead-letter what is.
+
+        Raises:
+            StoreUnavailable: our own code has a fault with all of it, so no record is to blame; nothing is lettered.
+        """
+        refused: list[Reject] = []
+        receipt = self._append_without_poison(records, error, refused)
+        if error.number == UNFORESEEN and len(refused) == len(records) > 1:
+            raise StoreUnavailable(str(error)) from error
+        self._write_rejects(refused)
+        return receipt
+
+    def _append_without_poison(
+        self, records: Sequence[Record], error: RecordRejected, refused: list[Reject]
+    ) -> Receipt:
+        """Bisect a refused batch until the poison stands alone; the others are stored.
 
         No line is appended after a later one of its file: the store would take it for one read again, and what is read
         again may have been pruned.
         """
         if len(records) == 1:
-            self._write_rejects([self._refused(records[0], error)])
+            refused.append(self._refused(records[0], error))
             return Receipt(stored=0, duplicates=0)
         if error.index is None:
             in_file_order = sorted(records, key=_OFFSET)
@@ -175,14 +207,14 @@ class Appending:
         else:
             others = [record for index, record in enumerate(records) if index != error.index]
             parts = [[records[error.index]], others]
-        return reduce(_sum, map(self._append_or_bisect, parts))
+        return reduce(_sum, [self._append_or_bisect(part, refused) for part in parts])
 
-    def _append_or_bisect(self, records: Sequence[Record]) -> Receipt:
+    def _append_or_bisect(self, records: Sequence[Record], refused: list[Reject]) -> Receipt:
         batch = Batch(sorted(records, key=_TIME))
         try:
             return self._append(batch)
         except RecordRejected as error:
-            return self._append_without_poison(batch.records, error)
+            return self._append_without_poison(batch.records, error, refused)
 
     def _refused(self, record: Record, error: RecordRejected) -> Reject:
         """The dead letter of a record that the store refuses, with its raw bytes if they can still be read."""

@@ -255,6 +255,44 @@ def test_a_poison_record_is_dead_lettered_once_across_a_crash(rig: Rig) -> None:
     assert rig.rejected() == Counter({"store_refused:1620": 1})
 
 
+def stumbling(*poison: str) -> Callable[[Batch], None]:
+    """Our own code has a fault with each batch that holds one of these messages, or with every batch."""
+
+    def before(batch: Batch) -> None:
+        if not poison or any(message_of(record) in poison for record in batch.records):
+            raise TypeError("a tuple has no such form")
+
+    return before
+
+
+def test_a_record_that_our_own_code_has_a_fault_with_stops_no_other_for_ever(rig: Rig) -> None:
+    """It is tried a few times, as what fails may pass; then it is found, and kept whole."""
+    rig.on_open_store = lambda store: setattr(store, "before", stumbling("a-3", "a-77"))
+    rig.write("a.jsonl", natives("a", 0, 100))
+    rig.start()
+    rig.turn()
+    rig.settle(1)
+    assert rig.status().state == "outage"
+    rig.rest(100)
+    assert rig.counted() == expected("a", 100) - Counter(["a-3", "a-77"])
+    assert rig.rejected() == Counter({"store_refused:0": 2})
+    assert "TypeError: a tuple has no such form" in rig.journal("dead_letter.jsonl")[0]["detail"]
+    assert rig.status().state == "ok"
+
+
+def test_a_fault_of_our_own_code_with_every_record_is_an_outage(rig: Rig) -> None:
+    """No record is to blame, and none is given up."""
+    rig.on_open_store = lambda store: setattr(store, "before", stumbling())
+    rig.write("a.jsonl", natives("a", 0, 10))
+    rig.start()
+    rig.rest(300)
+    assert (rig.status().state, rig.rejected()) == ("outage", {})
+    assert rig.store is not None
+    rig.store.before = lambda batch: None
+    rig.rest(100)
+    assert rig.counted() == expected("a", 10)
+
+
 def test_refused_credentials_pause_loudly_and_lose_nothing(rig: Rig) -> None:
     rig.start()
     assert rig.store is not None
