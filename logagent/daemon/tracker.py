@@ -6,13 +6,14 @@ incarnation, the fingerprint of its content and the marker before an offset.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 
-from logagent.daemon.checkpoint import FileEntry
+from logagent.daemon.checkpoint import NOTHING_STORED, FileEntry
 from logagent.daemon.identity import FirstLine, Identity
 from logagent.formats.fingerprint import untimed_fingerprint
 from logagent.formats.lines import script_name_of
@@ -128,8 +129,11 @@ def lost_of(entry: FileEntry, others: Iterable[FileEntry], stored_end: int | Non
     `others` have its fingerprint; `stored_end` lies before the LF of the last line that the store has. Of a packed
     file nobody knows how far it would have gone: `None` for the end, unless its content was read whole.
     """
-    same = [other for other in others if other is not entry and _may_hold(other, entry)]
-    stored = 0 if stored_end is None else stored_end + 1
+    others = [other for other in others if other is not entry]
+    same = [other for other in others if _may_hold(other, entry)]
+    stored = 0
+    if stored_end is not None and stored_end > _stored_before(entry, others):
+        stored = stored_end + 1
     reached = max([entry.cursor.offset, entry.cut_at or 0, stored, *(other.cursor.offset for other in same)])
     if entry.compression:
         is_whole = any(other.unread_bytes == 0 for other in same)
@@ -140,8 +144,23 @@ def lost_of(entry: FileEntry, others: Iterable[FileEntry], stored_end: int | Non
 def _may_hold(other: FileEntry, entry: FileEntry) -> bool:
     """False for what begins alike and was written later: a cut file goes on with other bytes at the same places."""
     if entry.cut_at is None:
-        return True
+        return other.identity != entry.identity or other.cut_at is None
     return other.identity != entry.identity and other.identity.birth <= entry.ctime_ns
+
+
+def _stored_before(entry: FileEntry, others: Iterable[FileEntry]) -> float:
+    """How far the store had what stood in that very file before; in these places it tells nothing of what came after.
+
+    Where the store was not asked since, nothing of that was read.
+    """
+    former = [other for other in others if other.identity == entry.identity and _was_cut_before(other, entry)]
+    return max((math.inf if other.stored_end is None else other.stored_end for other in former), default=NOTHING_STORED)
+
+
+def _was_cut_before(other: FileEntry, entry: FileEntry) -> bool:
+    if other.cut_at is None:
+        return False
+    return entry.cut_at is None or (other.rewrites, other.gone_us or 0) <= (entry.rewrites, entry.gone_us or 0)
 
 
 def worth_keeping(gone: Iterable[FileEntry], present: set[int], now_us: int) -> list[FileEntry]:

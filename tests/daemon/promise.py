@@ -18,8 +18,8 @@ The rules, as design §2 and §5 state them:
    read. (What was read has a marker, and what lies beyond the end was seen to go.)
 8. After a prune, a line that is older than its cut-off, or has no time of its own, counts as pruned, too, if other
    bytes stood in its place in a file that begins alike and the store has come as far. (The prune log knows places.)
-9. A line of a deleted file is owed no longer if another file, with the same first line and that having its own time,
-   held other bytes in its place and was read as far: they are one stream, and the store is asked how far it has it.
+9. A line that is gone from its file is owed no longer if another file, with the same first line and that having its own
+   time, held other bytes in its place and was read: they are one stream, and the store is asked how far it has it.
 """
 
 from __future__ import annotations
@@ -345,7 +345,7 @@ class Promise:
         here = {incarnation.identity for incarnation in self.holders[line]}
         there = {held.identity for rival in filter(line.is_rival, self.holders) for held in self.holders[rival]}
         fingerprints = self.fingerprints(line.first)
-        is_reached = any(one.fingerprint in fingerprints and line.end <= one.end for one in found)
+        is_reached = any(one.fingerprint in fingerprints and line.offset < one.end for one in found)
         return is_timed(line.first) and is_reached and bool(there - here)
 
     def _doubles(self, found: Sequence[Found]) -> Iterator[str]:

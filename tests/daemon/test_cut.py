@@ -276,6 +276,38 @@ def test_a_file_cut_below_what_was_read_and_grown_and_deleted_in_an_outage_is_in
     assert losses(rig) == [(0, size)]
 
 
+def test_what_was_stored_of_a_former_content_does_not_hide_the_loss_of_a_later_one_that_is_cut(rig: Rig) -> None:
+    path = rig.write("a.jsonl", natives("a", 0, 2))
+    rig.start()
+    rig.settle()
+    cut_to(path, 1)
+    rig.turn()
+    rig.write("a.jsonl", native("b-1", 9))  # where a-1 was
+    rig.look()
+    size = cut_to(path, 0)
+    rig.rest(60)
+    assert rig.counted() == expected("a", 2)
+    assert losses(rig) == [(0, size)]
+
+
+def test_what_was_stored_of_a_former_content_does_not_hide_the_loss_of_a_later_one_that_is_deleted(rig: Rig) -> None:
+    path = rig.write("a.jsonl", natives("a", 0, 2))
+    rig.start()
+    rig.settle()
+    cut_to(path, 1)
+    rig.turn()
+    rig.write("a.jsonl", native("b-1", 9))
+    rig.look()
+    rig.running.shipper.save_unmarked()
+    rig.kill()
+    size = path.stat().st_size
+    path.unlink()
+    rig.start()
+    rig.rest(60)
+    assert rig.counted() == expected("a", 2)
+    assert losses(rig)[-1][1] == size
+
+
 def test_a_crash_does_not_forget_that_a_file_began_anew(rig: Rig) -> None:
     path = rig.write("a.jsonl", '{"msg": "first"}\n{"msg": "x"}\n')  # untimed: told apart by how often it began anew
     rig.start()
