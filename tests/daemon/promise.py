@@ -345,7 +345,7 @@ class Promise:
         here = {incarnation.identity for incarnation in self.holders[line]}
         there = {held.identity for rival in filter(line.is_rival, self.holders) for held in self.holders[rival]}
         fingerprints = self.fingerprints(line.first)
-        is_reached = any(one.fingerprint in fingerprints and line.offset < one.end for one in found)
+        is_reached = any(one.fingerprint in fingerprints and line.offset < one.end for one in (*found, *self.expired))
         return is_timed(line.first) and is_reached and bool(there - here)
 
     def _doubles(self, found: Sequence[Found]) -> Iterator[str]:
