@@ -291,10 +291,12 @@ class Promise:
         ]
 
     def _is_accounted(self, line: Line, found: Iterable[Found], ledger: Iterable[dict[str, Any]]) -> bool:
+        return self._is_found(line, found) or self._is_lost(line, self.fingerprints(line.first), ledger)
+
+    def _is_found(self, line: Line, found: Iterable[Found]) -> bool:
+        """True if it was read: it is stored, dead-lettered, or was pruned."""
         fingerprints = self.fingerprints(line.first)
-        return any(one.holds(line, fingerprints) for one in (*found, *self.expired)) or (
-            self._is_lost(line, fingerprints, ledger)
-        )
+        return any(one.holds(line, fingerprints) for one in (*found, *self.expired))
 
     def _is_lost(self, line: Line, fingerprints: set[int], ledger: Iterable[dict[str, Any]]) -> bool:
         """True if rows of the ledger, taken together, hold all of its bytes.
@@ -314,10 +316,11 @@ class Promise:
         """What breaks the promise, a sentence each."""
         found = [*stored(records), *self.dead_letters()]
         ledger = self.ledger()
-        lost = {line for line in self.owed if not self._is_accounted(line, found, ledger)}
+        unread = {line for line in self.owed if not self._is_found(line, found)}
+        lost = {line for line in unread if not self._is_lost(line, self.fingerprints(line.first), ledger)}
         for lines in self._overwritten:
             of_this_file_alone = {line for line in lines & self.owed.keys() if len(self.holders[line]) == 1}
-            if of_this_file_alone <= lost:
+            if of_this_file_alone <= unread:
                 lost -= lines
         on_disk = {line for file in files_in(self._logs) for line in file.lines()}
         lost = {
