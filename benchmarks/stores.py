@@ -31,6 +31,9 @@ class NullStore:
     def mark(self) -> int:
         return 0
 
+    def renew(self) -> str:
+        return "0" * 32
+
     def stored_end(self, fingerprint: int) -> int | None:  # noqa: ARG002
         return None
 

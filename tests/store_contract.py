@@ -36,7 +36,7 @@ from logagent.store import open_reader, open_store
 from logagent.store.derived import Memory, Relation, Step, Vector
 from logagent.store.groups import ErrorSelection
 from logagent.store.matching import holds
-from logagent.store.protocol import Batch, Holding, PruneCriteria, Reader, Receipt, Store, TallyBy
+from logagent.store.protocol import Batch, Holding, PruneCriteria, Reader, Receipt, Store, StoreIdentity, TallyBy
 from logagent.store.selection import (
     And,
     Compare,
@@ -242,6 +242,16 @@ def test_each_mark_is_the_next_number_whoever_makes_it(store: Store, reader: Rea
     assert marks == [marks[0] + n for n in range(3)]
     assert reader.identity().store_seq == marks[-1]
     assert store.prepare() == reader.identity()
+
+
+def test_a_store_that_is_renewed_has_another_id_and_all_that_it_had(store: Store, reader: Reader) -> None:
+    """Whatever a checkpoint with the former id says, it is no account of this store."""
+    append(store, event(1))
+    former = store.prepare()
+    renewed = store.renew()
+    assert renewed != former.store_id
+    assert reader.identity() == store.prepare() == StoreIdentity(renewed, former.store_seq)
+    assert len(all_of(reader)) == 1
 
 
 # Folds

@@ -168,10 +168,13 @@ class Shipper:
         """
         identity = self._store.prepare()
         reason = self._reason_to_start_over(identity.store_id, identity.store_seq)
+        store_id = identity.store_id
+        if reason and store_id == self.store_id:
+            store_id = self._store.renew()  # its marks will come to those of the checkpoints that are on disk
         if reason:
             self.rereads.append(reason)
             self.files.start_over()
-        self.store_id = identity.store_id
+        self.store_id = store_id
         self.store_seq = identity.store_seq
         self._is_dirty = True
 

@@ -43,7 +43,7 @@ class Receipt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StoreIdentity(msgspec.Struct, frozen=True):
-    """`store_id`: random, made with the store. `store_seq`: how often it was marked, by any daemon."""
+    """`store_id`: random, made with the store or by `renew`. `store_seq`: how often it was marked, by any daemon."""
 
     store_id: str
     store_seq: int
@@ -148,6 +148,10 @@ class Store(Protocol):
         All that was appended before survives power loss, too. The sequence is the store's, whoever raises it: a
         checkpoint that carries a higher one than the store has shows that the store was put back from an older copy.
         """
+        ...
+
+    def renew(self) -> str:
+        """Give the store a new id, durably, and return it: it has less than checkpoints count on, whatever it marks."""
         ...
 
     def stored_end(self, fingerprint: int) -> int | None:

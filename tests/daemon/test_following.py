@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections import Counter
 from collections.abc import Callable
 
-from tests.daemon.rig import Rig, expected, native, natives
+from tests.daemon.rig import Failing, Rig, expected, native, natives
 
 
 def test_a_file_full_before_the_start_is_stored_from_its_first_byte(rig: Rig) -> None:
@@ -213,6 +214,35 @@ def test_an_older_copy_of_the_store_is_noticed_and_filled_up(rig: Rig) -> None:
     rig.settle()
     assert rig.counted() == expected("a", 20)
     assert any("older than the checkpoint" in reason for reason in rig.status().reasons)
+
+
+def test_an_older_copy_of_the_store_is_noticed_though_its_marks_come_to_those_of_the_checkpoint(
+    make_rig: Callable[..., Rig],
+) -> None:
+    """While no checkpoint can be written the old one stands, and the store is marked all the same."""
+    failing = Failing()
+    rig = make_rig(faults=failing)
+    rig.start()
+    rig.turn()
+    rig.stop()
+    shutil.copy(rig.state / "logs.db", rig.state / "older")
+    path = rig.write("a.jsonl", natives("a", 0, 10))
+    rig.start()
+    rig.settle()
+    rig.stop()
+    size = path.stat().st_size
+    path.unlink()
+    shutil.copy(rig.state / "older", rig.state / "logs.db")
+    failing.errors["before_checkpoint_write"] = OSError(errno.ENOSPC, "No space left on device")
+    rig.start()
+    for _ in range(9):  # a loss is told after 10 s
+        rig.turn()
+        rig.clock.advance(1.0)
+    rig.kill()
+    failing.errors.clear()
+    rig.start()
+    rig.rest(60)
+    assert rig.losses() == [("a.jsonl", 0, size)]
 
 
 def test_three_hundred_files_are_all_read_with_few_descriptors(make_rig: Callable[..., Rig]) -> None:

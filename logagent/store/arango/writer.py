@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any, Final
@@ -147,6 +148,10 @@ class ArangoStore:
     def mark(self) -> int:
         """Raise the mark, synced to disk, and with it all that was written before. A lost reply raises it twice."""
         return self._open().value("meta_mark", int)
+
+    def renew(self) -> str:
+        """A new id, synced to disk."""
+        return self._open().value("meta_renew", str, store_id=secrets.token_hex(16))
 
     def stored_end(self, fingerprint: int) -> int | None:
         """How far that file has been appended."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 
 import apsw
 
@@ -111,16 +112,24 @@ class SqliteStore:
 
     def mark(self) -> int:
         """Raise the mark; the commit is synced, and with it all commits before it in the log."""
+        return int(self._synced("UPDATE meta SET value = value + 1 WHERE name = 'store_seq' RETURNING value"))
+
+    def renew(self) -> str:
+        """A new id, synced."""
+        new = (secrets.token_hex(16),)
+        return str(self._synced("UPDATE meta SET value = ? WHERE name = 'store_id' RETURNING value", new))
+
+    def _synced(self, statement: str, values: tuple[str, ...] = ()) -> Any:
+        """Run a statement that power loss must not undo; the one value it returns."""
         db = self._open()
         with translated(self._path):
             db.execute("PRAGMA synchronous = FULL")
         try:
             with self._transaction():
-                marked = db.execute("UPDATE meta SET value = value + 1 WHERE name = 'store_seq' RETURNING value").get
+                return db.execute(statement, values).get
         finally:
             if self._db is not None:
                 self._db.execute("PRAGMA synchronous = NORMAL")
-        return int(marked)
 
     def stored_end(self, fingerprint: int) -> int | None:
         """How far that file has been appended."""
