@@ -31,7 +31,7 @@ class Recognition:
         rules: how files are followed; may be replaced.
         gone: entries without a file: let go, deleted, rewritten, or (at first) not seen yet since the start.
         cut: fingerprints of files found cut in place of which the store was not asked yet.
-        has_begun_anew: a file was seen to begin anew, and the checkpoint does not say so yet.
+        has_begun_anew: a file was seen to begin anew or to be cut, and the checkpoint does not say so yet.
     """
 
     def __init__(self, rules: FollowRules, entries: Iterable[FileEntry]) -> None:
@@ -179,6 +179,7 @@ class Recognition:
         entry = msgspec.structs.replace(file.entry(), gone_us=now_us, ctime_ns=ctime_ns, cut_at=cut_at)
         self.gone.add(entry)
         self.cut.add(entry.fingerprint)
+        self.has_begun_anew = True
         file.greatest_size = size
         if file.stream is None:
             file.rewrites += 1

@@ -254,6 +254,8 @@ class Shipper:
             self.settle()
             stored_end = self._store.stored_end(stream.fingerprint)
             self._recognition.stored_of_cut(stream, NOTHING_STORED if stored_end is None else stored_end)
+            self._save_beginnings()  # after a crash the store would be asked again, and have what is read now
+            return True
         is_final = is_last or now - file.grown_at >= FOLD_QUIET_S or tail.is_finished
         if stream.is_held and is_final:
             stream.look_again()
@@ -280,6 +282,7 @@ class Shipper:
 
     def _save_beginnings(self) -> None:
         """A crash must not forget that a file began anew: its new lines may have the old ones' keys."""
+        self.save_unmarked()  # before anything is appended, too
         self._ship_now()
         self._is_dirty = True
         self.save()

@@ -15,7 +15,8 @@ The rules, as design §2 and §5 state them:
    look, or if the checkpoint that the next daemon loads covers it. ("Files deleted while the checkpoint was lost too.")
 7. Bytes that were seen but not read, and overwritten in place before discovery looked again, leave no trace in the
    file as far as it reaches again: lines that begin there are owed no longer, unless a line behind the cut had been
-   read. (What was read has a marker, and what lies beyond the end was seen to go.)
+   read. (What was read has a marker, and what lies beyond the end was seen to go.) So do bytes that a checkpoint knows
+   as unread, if a daemon that died before it could save that saw them go.
 8. After a prune, a line that is older than its cut-off, or has no time of its own, counts as pruned, too, if other
    bytes stood in its place in a file that begins alike and the store has come as far. (The prune log knows places.)
 9. A line that is gone from its file is owed no longer if another file, with the same first line and that having its own
@@ -241,6 +242,12 @@ class Promise:
             if self._is_known(line, entries) or self._is_accounted(line, found, ledger)
         }
         self.owed = defaultdict(set, kept)
+        on_disk = {file.identity: file for file in files_in(self._logs)}
+        for entry in entries:
+            file = on_disk.get(entry.identity)
+            if file is not None and entry.cut_at is None and _is_at(file, entry):
+                known = {line for line in kept if self._is_known(line, [entry])}
+                self._overwritten.append({line for line in known - set(file.lines()) if line.offset < file.size})
 
     def _is_known(self, line: Line, entries: Iterable[FileEntry]) -> bool:
         return any(

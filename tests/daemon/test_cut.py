@@ -308,6 +308,34 @@ def test_what_was_stored_of_a_former_content_does_not_hide_the_loss_of_a_later_o
     assert losses(rig)[-1][1] == size
 
 
+def test_a_crash_does_not_forget_how_much_the_store_had_of_what_was_cut(rig: Rig) -> None:
+    """The lines that took its place were stored just before the crash."""
+
+    class Killed(BaseException):
+        pass
+
+    def killed(batch: Batch) -> None:
+        raise Killed
+
+    path = rig.write("a.jsonl", natives("a", 0, 2))
+    rig.start()
+    rig.take_store_away()
+    rig.rest(20)
+    size = cut_to(path, 1)
+    rig.look()
+    rig.write("a.jsonl", native("b-1", 9))  # where a-1 was
+    rig.bring_store_back()
+    assert rig.store is not None
+    rig.store.after = killed
+    with pytest.raises(Killed):
+        rig.rest(60)
+    rig.kill()
+    rig.start()
+    rig.rest(60)
+    assert rig.counted() == {"a-0": 1, "b-1": 1}
+    assert losses(rig) == [(len(native("a-0")), size)]
+
+
 def test_a_crash_does_not_forget_that_a_file_began_anew(rig: Rig) -> None:
     path = rig.write("a.jsonl", '{"msg": "first"}\n{"msg": "x"}\n')  # untimed: told apart by how often it began anew
     rig.start()
