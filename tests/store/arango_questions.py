@@ -23,6 +23,7 @@ def write_something(store: Store) -> None:
     failed = event(3, "failed", level="ERROR")
     append(store, run_start(0), event(1), event(2), failed, learning(4), run_end(9), resolution)
     store.mark()
+    store.renew()
     store.ping()
     store.account([event(1), run_start(0)])
     store.stored_end(1)
