@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 from typing import Final
 
+from logagent.daemon.facts import birth_at
 from logagent.daemon.file import File
 from logagent.daemon.identity import FileFacts
 from logagent.daemon.patterns import compression_of
@@ -32,7 +33,7 @@ class Descriptors:
         if file.tail is not None:
             return True
         if len(self._open) >= self._most and not self._close_idlest():
-            file.trouble = NO_DESCRIPTOR
+            file.trouble = _trouble_without_descriptor(file, path)
             return False
         tail = self._tail(file, path)
         if tail is None:
@@ -47,7 +48,10 @@ class Descriptors:
         except OSError as error:
             if error.errno in SHORTAGE and self._close_idlest():
                 return self._tail(file, path)
-            file.trouble = NO_DESCRIPTOR if error.errno in SHORTAGE else error.strerror or type(error).__name__
+            if error.errno in SHORTAGE:
+                file.trouble = _trouble_without_descriptor(file, path)
+            else:
+                file.trouble = error.strerror or type(error).__name__
             return None
         if not _is_same(facts, file, path):
             tail.close()
@@ -84,6 +88,12 @@ class Descriptors:
             return False
         self.close(min(idle, key=lambda file: (bool(file.lag), file.grown_at)))
         return True
+
+
+def _trouble_without_descriptor(file: File, path: bytes) -> str:
+    """What is wrong with a file that cannot be opened; that its name is another's can be told all the same."""
+    birth = birth_at(path) if file.identity.birth else 0
+    return ANOTHER_FILE if birth not in (0, file.identity.birth) else NO_DESCRIPTOR
 
 
 def _is_same(found: FileFacts, file: File, path: bytes) -> bool:

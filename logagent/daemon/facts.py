@@ -21,6 +21,7 @@ from logagent.daemon.identity import FileFacts, Identity, NotRegular
 _STATX_BTIME: Final = 0x800
 _STATX_BASIC: Final = 0x7FF
 _AT_EMPTY_PATH: Final = 0x1000
+_AT_FDCWD: Final = -100
 _FS_IOC_GETVERSION: Final = 0x80087601
 
 
@@ -65,6 +66,11 @@ def birth_of(fd: int) -> int:
     return _statx_birth_ns(fd) or _generation(fd)
 
 
+def birth_at(path: bytes) -> int:
+    """Birth time in nanoseconds of what a name leads to, without a descriptor; 0 where only one would tell."""
+    return 0 if _statx is None else _asked_birth_ns(_AT_FDCWD, path, 0)
+
+
 class _Timestamp(ctypes.Structure):
     _fields_ = (("sec", ctypes.c_int64), ("nsec", ctypes.c_uint32), ("reserved", ctypes.c_int32))
 
@@ -99,8 +105,13 @@ _statx: Final = _load_statx()
 def _statx_birth_ns(fd: int) -> int:
     if _statx is None:
         return int(getattr(os.fstat(fd), "st_birthtime", 0) * 1_000_000_000)
+    return _asked_birth_ns(fd, b"", _AT_EMPTY_PATH)
+
+
+def _asked_birth_ns(fd: int, path: bytes, flags: int) -> int:
+    assert _statx is not None
     answer = _Statx()
-    if _statx(fd, b"", _AT_EMPTY_PATH, _STATX_BASIC | _STATX_BTIME, ctypes.byref(answer)) != 0:
+    if _statx(fd, path, flags, _STATX_BASIC | _STATX_BTIME, ctypes.byref(answer)) != 0:
         return 0
     if not answer.mask & _STATX_BTIME:
         return 0

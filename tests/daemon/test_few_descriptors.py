@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from logagent.daemon.descriptors import ANOTHER_FILE, Descriptors
+from logagent.daemon.descriptors import ANOTHER_FILE, NO_DESCRIPTOR, Descriptors
 from logagent.daemon.discovery import Sighting
-from logagent.daemon.facts import facts_of
+from logagent.daemon.facts import birth_at, facts_of
 from logagent.daemon.file import File
 from logagent.daemon.identity import Identity
 from tests.daemon.rig import Rig, expected, natives
@@ -65,6 +65,19 @@ def test_an_inode_number_given_to_a_younger_file_before_it_was_opened_is_another
     descriptors, same = Descriptors(10), seen_as(path, "a.log")
     assert descriptors.open(same, os.fsencode(path))
     descriptors.close(same)
+
+
+def test_an_inode_number_given_to_another_file_is_told_without_a_descriptor(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_bytes(b"line\n")
+    birth = birth_at(os.fsencode(path))
+    if not birth:
+        pytest.skip("this file system keeps no birth times")
+    file = seen_as(path, "a.log")
+    for known_birth, trouble in ((birth, NO_DESCRIPTOR), (birth - 1, ANOTHER_FILE)):
+        file.identity = Identity(file.identity.device, file.identity.inode, known_birth)
+        assert not Descriptors(0).open(file, os.fsencode(path))
+        assert file.trouble == trouble
 
 
 def test_what_was_seen_of_a_file_that_could_not_be_opened_is_in_the_ledger_though_it_was_cut_and_grew_since(
