@@ -356,7 +356,11 @@ class Promise:
         there = {held.identity for rival in filter(line.is_rival, self.holders) for held in self.holders[rival]}
         fingerprints = self.fingerprints(line.first)
         is_reached = any(one.fingerprint in fingerprints and line.offset < one.end for one in (*found, *self.expired))
-        return is_timed(line.first) and is_reached and bool(there - here)
+        is_told_from_within = any(  # the other had blank lines there
+            int(row["fingerprint"], 16) in fingerprints and line.offset < row["from"] < line.end <= (row["to"] or 0)
+            for row in self.ledger()
+        )
+        return is_timed(line.first) and ((is_reached and bool(there - here)) or is_told_from_within)
 
     def _doubles(self, found: Sequence[Found]) -> Iterator[str]:
         whole = [one for one in found if not one.flags & Flag.UNTERMINATED]
