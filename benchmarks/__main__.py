@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks import corpus, living, report
+from benchmarks import arango_null, corpus, living, report
 from benchmarks.http_null import http_null, lines_at
 from benchmarks.peers import Missing, Peers
 
@@ -91,6 +91,7 @@ def throughput(plan: Plan) -> Figures:
             "daemon, loguru serialized to null": lambda: drained("null", serialized),
             "daemon, native to SQLite": lambda: drained("sqlite://STATE/logs.db", native),
             "daemon, native to HTTP": lambda: drained(url, native),
+            "daemon, native to ArangoDB": lambda: _to_arango(native),
             "floor: count newlines": lambda: child("benchmarks.floors", "count", native),
             "floor: decode native": lambda: child("benchmarks.floors", "decode", native, "native"),
             "floor: decode serialized": lambda: child("benchmarks.floors", "decode", serialized, "serialized"),
@@ -106,6 +107,12 @@ def throughput(plan: Plan) -> Figures:
                 except Missing as reason:
                     missing[name] = str(reason)
     return {"rows": {name: _medians(each) for name, each in found.items() if each}, "missing": missing}
+
+
+def _to_arango(logs: str) -> Figures:
+    """Whole documents to a server that throws them away."""
+    with scratch() as state:
+        return arango_null.drained(logs, f"{state}/s")
 
 
 def _inserted(source: str) -> Figures:

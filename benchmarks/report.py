@@ -59,6 +59,8 @@ def _ratios(rows: Figures) -> list[tuple[str, ...]]:
     return [
         ("native to null, lines per second of CPU", f"{1e6 / cpu('daemon, native to null'):,.0f}", "200,000"),
         ("serialized to null, same", f"{1e6 / cpu('daemon, loguru serialized to null'):,.0f}", "100,000"),
+        ("native to ArangoDB, same", f"{1e6 / cpu('daemon, native to ArangoDB'):,.0f}", "100,000"),
+        ("to SQLite, lines per second of wall", f"{rate('daemon, native to SQLite'):,.0f}", "80,000"),
         ("to SQLite, wall, of bare executemany's rate", f"{rate('daemon, native to SQLite') / bare:.2f}", "0.70"),
         ("to HTTP, CPU with the start, of syslog-ng's", f"{http / whole('syslog-ng, native to HTTP'):.2f}", "0.50"),
         (
@@ -99,6 +101,9 @@ def _sizes(figures: Figures) -> str:
     if grown := figures.get("growth"):
         rows = [(f"{int(rows):,}", f"{point['append_cpu_us']:.2f} us") for rows, point in grown["points"].items()]
         text += _table(("rows in SQLite", "CPU per row appended"), rows)
+        points = [float(point["append_cpu_us"]) for point in grown["points"].values()]
+        text += f"\nThe rate at {list(grown['points'])[-1]} rows is {points[-2] / points[-1]:.2f} of the one before"
+        text += " (target 0.60).\n"
         text += f"\nLongest append: {grown['longest_append_s']:.2f} s (target 1); {grown['memory_mb']:.0f} MB.\n"
     return text
 
