@@ -27,9 +27,9 @@ from logagent.daemon.stream import BLOCK_BYTES, Stream
 from logagent.daemon.tail import Tail
 from logagent.daemon.tracker import printable
 from logagent.daemon.verification import FileReport, Known, Report, Verdict, verdict_of
-from logagent.formats.record import Flag, Record
+from logagent.formats.record import Flag, LogLine, Record
 from logagent.formats.repeats import MAX_LINES, lines_told, may_fold
-from logagent.formats.storing import may_leave_out
+from logagent.formats.storing import fewest_first, may_leave_out
 from logagent.store.protocol import Holding, Reader, Store, StoreIdentity
 
 MAX_OPEN: Final = 32
@@ -215,7 +215,7 @@ class _Judge:
         self._tail = tail
         self._last_stored: Record | None = None
         self._stored_to: int | None = None
-        self._left_out = dict(known.left_out)
+        self._left_out = {rule: known.left_out[rule] for rule in fewest_first(known.left_out)}
         self._missing: list[Record] = []
 
     def take(self, piece: Piece) -> None:
@@ -239,7 +239,9 @@ class _Judge:
         if self._missing and record.offset != _behind(self._missing[-1]):
             self.finish()
         if verdict is Verdict.UNEXPLAINED and may_fold(record) and not found.is_refused:
-            self._miss(record)
+            self._missing.append(record)
+            if len(self._missing) >= MAX_LINES:
+                self._give_up([self._missing.pop(0)])
             return
         if self._missing:
             self._find_in(record, verdict)
@@ -252,17 +254,10 @@ class _Judge:
         if rest is not None:
             self.take(rest)
 
-    def _miss(self, record: Record) -> None:
-        if self._was_left_out(record):
-            self.finish()  # a line between ends a group
-            return
-        self._missing.append(record)
-        if len(self._missing) >= MAX_LINES:
-            self._give_up([self._missing.pop(0)])
-
     def _find_in(self, record: Record, verdict: Verdict) -> None:
-        """The missing lines that the one behind them, if it is stored, stands for too."""
-        event = self._reader.event(record.key) if verdict is Verdict.STORED else None
+        """The missing lines that the one behind them, if it is stored, stands for too; rules left out the others."""
+        may_say = verdict is Verdict.STORED and _may_say_again(self._missing[-1], record)
+        event = self._reader.event(record.key) if may_say else None
         folded = lines_told(event) - 1 if event is not None else 0
         at = max(len(self._missing) - folded, 0)
         self._report.count(Verdict.STORED, len(self._missing) - at)
@@ -271,7 +266,8 @@ class _Judge:
 
     def _give_up(self, records: Iterable[Record]) -> None:
         for record in records:
-            self._unexplained(record, 1)
+            if not self._was_left_out(record):
+                self._unexplained(record, 1)
 
     def _unexplained(self, record: Record, lines: int) -> None:
         self._report.count(Verdict.UNEXPLAINED, lines)
@@ -316,6 +312,12 @@ class _Judge:
             record = stored or self._last_stored
             self._stored_to = record.offset + record.length
         return self._stored_to
+
+
+def _may_say_again(former: Record, record: Record) -> bool:
+    """False where no redaction can have made the two say the same: spares the store a question for most lines."""
+    one, other = former.line, record.line
+    return isinstance(one, LogLine) and isinstance(other, LogLine) and one.level_no == other.level_no
 
 
 def _behind(record: Record) -> int:

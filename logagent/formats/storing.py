@@ -74,5 +74,14 @@ def may_leave_out(rule: str, record: Record) -> bool:
     return least in LEVEL_NUMBERS and isinstance(record.line, LogLine) and _is_below(record, record.line, least)
 
 
+def fewest_first(rules: Iterable[str]) -> list[str]:
+    """Names of rules, ordered by how many lines each can have left out: what `below INFO` can, `below ERROR` can too.
+
+    >>> fewest_first(["below ERROR", "repeats", "below INFO"])
+    ['repeats', 'below INFO', 'below ERROR']
+    """
+    return sorted(rules, key=lambda rule: LEVEL_NUMBERS.get(rule.removeprefix(_BELOW), 0))
+
+
 def _is_below(record: Record, line: LogLine, least: str) -> bool:
     return line.level_no < LEVEL_NUMBERS[least] and not record.flags & _NO_LEVEL

@@ -72,6 +72,22 @@ def test_verify_explains_lines_that_a_rule_left_out_which_holds_no_more(rig: Rig
     assert (counts(report), report.skipped) == ({"stored": 10}, {"below INFO": 1})
 
 
+def test_verify_takes_no_folded_line_and_no_lower_line_for_what_another_rule_left_out(rig: Rig) -> None:
+    """Of two rules that may have left out a line, and a record that it may be in, each line gets its own."""
+    rig.write(
+        "a.jsonl",
+        debug("no", 0, script_name="etl")
+        + repeats("again", 1, 3)
+        + debug("no", 4)
+        + debug("kept", 5, tags=["audit"])
+        + native("no", 6, script_name="etl"),
+    )
+    run_under(rig, msgspec.structs.replace(RULES, min_level_by_script={"etl": "WARNING"}))
+    assert rig.messages() == ["again", "message repeated 2 times: again", "kept"]
+    report = verified(rig)
+    assert (counts(report), report.skipped) == ({"stored": 4}, {"below INFO": 1, "below WARNING": 2})
+
+
 def test_a_line_that_was_stored_and_is_gone_is_not_excused_by_a_rule_declared_later(rig: Rig) -> None:
     rig.write("a.jsonl", "".join(debug(f"d-{n}", n) for n in range(4)))
     run_under(rig, None)
