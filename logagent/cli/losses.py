@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from logagent.cli.options import settings_of
+from logagent.cli.options import state_of
 
 if TYPE_CHECKING:
     from logagent.daemon.losses import LossRow, LostRanges
@@ -24,16 +24,17 @@ def losses(*, state_dir: str | None, config: str | None, limit: int, as_json: bo
     """The loss ledger: total bytes, bytes by file, and the rows, newest first.
 
     A range that stands in it twice (as after a crash between the ledger and the checkpoint) counts once.
+    Exit: 4 without a state directory.
     """
     from logagent.daemon.losses import lost_by_file, read_ledger
 
-    settings = settings_of(watch=(), store=None, state_dir=state_dir, config=config)
+    directory = state_of(state_dir, config)
     last: deque[LossRow] = deque(maxlen=limit)
     total = 0
 
     def passing() -> Any:
         nonlocal total
-        for row in read_ledger(settings.state_dir):
+        for row in read_ledger(directory):
             total += 1
             last.append(row)
             yield row

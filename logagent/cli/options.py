@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
+from logagent.errors import StateUnavailable
 from logagent.settings import Settings, load_settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -36,3 +38,15 @@ def settings_of(*, watch: tuple[str, ...], store: str | None, state_dir: str | N
     for warning in settings.warnings:
         click.echo(f"logagent: {warning}", err=True)
     return settings
+
+
+def state_of(state_dir: str | None, config: str | None) -> str:
+    """The state directory of a daemon, for what answers from its files alone: without it, none of them is no answer.
+
+    Raises:
+        StateUnavailable: it is not there.
+    """
+    path = settings_of(watch=(), store=None, state_dir=state_dir, config=config).state_dir
+    if not os.path.isdir(path):
+        raise StateUnavailable(f"no state directory at {path}: no daemon has run there; name another with --state-dir")
+    return path

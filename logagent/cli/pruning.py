@@ -40,14 +40,11 @@ def prune(
 
     What was pruned is remembered: reading its file again does not bring it back.
     """
-    from logagent.settings import resolve_store_url
-    from logagent.store import open_store
+    from logagent.cli.composition import opened_store
 
     settings = settings_of(watch=watch, store=store, state_dir=state_dir, config=config)
     criteria = _criteria(older_than, run_ids, level)
-    opened = open_store(resolve_store_url(settings), settings)
-    try:
-        opened.prepare()
+    with opened_store(settings) as (opened, _identity):
         if dry_run:
             click.echo(f"{opened.prune(criteria, dry_run=True).examined} events would go")
             return
@@ -55,8 +52,6 @@ def prune(
         while step := opened.prune(criteria, limit=STEP_EVENTS).deleted:
             deleted += step
             time.sleep(PAUSE_S)
-    finally:
-        opened.close()
     click.echo(f"{deleted} events deleted")
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from logagent.cli.options import settings_of, settings_options
+from logagent.cli.options import settings_of, settings_options, state_of
 
 if TYPE_CHECKING:
     from logagent.daemon.letters import Letter, LetterBox
@@ -110,7 +110,7 @@ def _raw_text(letter: Letter) -> str:
 def _box(state_dir: str | None, config: str | None) -> LetterBox:
     from logagent.daemon.letters import LetterBox
 
-    return LetterBox(settings_of(watch=(), store=None, state_dir=state_dir, config=config).state_dir)
+    return LetterBox(state_of(state_dir, config))
 
 
 @rejects.command()

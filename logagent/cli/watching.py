@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -59,17 +59,25 @@ def _read(path: str) -> tuple[Status, str]:
 
 
 def _watch(path: str) -> None:
+    try:
+        if sys.stdout.isatty():
+            _redraw(path)
+        while True:
+            click.echo(_text(_read(path)[0]))
+            time.sleep(1.0)
+    except KeyboardInterrupt:
+        return
+
+
+def _redraw(path: str) -> NoReturn:
     from rich.console import Console
     from rich.live import Live
     from rich.text import Text
 
     with Live(console=Console(), screen=True, auto_refresh=False) as live:
-        try:
-            while True:
-                live.update(Text(_text(_read(path)[0])), refresh=True)
-                time.sleep(1.0)
-        except KeyboardInterrupt:
-            return
+        while True:
+            live.update(Text(_text(_read(path)[0])), refresh=True)
+            time.sleep(1.0)
 
 
 def _text(status: Status) -> str:
@@ -84,7 +92,7 @@ def _text(status: Status) -> str:
     more = [f"{count} {what}, " for count, what in seldom if count]
     lost = losses_told(totals) or "nothing lost"
     lines += [
-        f"store    {store.url}  {store.state} since {store.since}",
+        f"store    {store.url}  {store.state}{f' since {_second(store.since)}' if store.since else ''}",
         f"lines    {totals.read} read, {totals.stored} stored, {totals.duplicates} already there, {''.join(more)}"
         f"{totals.skipped} skipped by rule, {totals.dead_letters} dead letters, {lost}",
         f"behind   {status.lag_bytes} bytes in {status.files_total} files; {status.rate_lines_s:.0f} lines/s",
@@ -142,7 +150,13 @@ def _forecast(status: Status) -> str:
 def _headline(status: Status) -> str:
     state = status.state if _is_there(status) or status.state == "stopped" else f"gone (was {status.state})"
     stale = f", {_age_s(status):.0f} s old" if _is_stale(status) else ""
-    return f"{state}  pid {status.pid}, up since {status.started_at}, as of {status.updated_at}{stale}"
+    up, seen = _second(status.started_at), _second(status.updated_at)
+    return f"{state}  pid {status.pid}, up since {up}, as of {seen}{stale}"
+
+
+def _second(timestamp: str) -> str:
+    """To the second, for people; `--json` has all of it."""
+    return f"{timestamp[:10]} {timestamp[11:19]}Z"
 
 
 def _is_there(status: Status) -> bool:

@@ -1,0 +1,52 @@
+"""The commands where no daemon has run, or where a path was mistyped: they say so, and make nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def logagent(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "logagent", *arguments],
+        capture_output=True,
+        text=True,
+        env={"PATH": "/usr/bin:/bin", "HOME": str(home)},
+        cwd=home,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("command", [("losses",), ("rejects", "list"), ("losses", "--json")])
+def test_a_state_directory_that_is_not_there_is_no_account(command: tuple[str, ...], tmp_path: Path) -> None:
+    """A mistyped --state-dir is not told that nothing was lost."""
+    done = logagent(*command, "--state-dir", str(tmp_path / "tpyo"), home=tmp_path)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert f"no state directory at {tmp_path / 'tpyo'}" in done.stderr
+
+
+@pytest.mark.parametrize("options", [("--dry-run",), ()])
+def test_pruning_makes_no_store(options: tuple[str, ...], tmp_path: Path) -> None:
+    """An empty store made by a mistyped path would answer questions with nothing."""
+    done = logagent("prune", "--older-than", "30", "--state-dir", str(tmp_path / "tpyo"), *options, home=tmp_path)
+    assert (done.returncode, done.stdout) == (4, "")
+    assert "is not there yet" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_status_that_is_watched_through_a_pipe_is_text_from_the_first_second_on(tmp_path: Path) -> None:
+    """Redrawing a screen is for terminals."""
+    (tmp_path / "logs").mkdir()
+    logagent("run", "--once", "--watch", "logs", "--state-dir", "state", home=tmp_path)
+    with subprocess.Popen(
+        [sys.executable, "-m", "logagent", "status", "--watch", "--state-dir", "state"],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    ) as watching:
+        assert watching.stdout is not None
+        assert watching.stdout.readline().startswith("stopped  pid ")
+        watching.terminate()
