@@ -95,6 +95,8 @@ def writer_for(place: Place, status: Status | None) -> Write:
 def line_writer(settings: Settings, watched: Sequence[str] = ()) -> Write:
     """What writes a line where the daemon of these settings finds it; a line that cannot be written is a ConfigError.
 
+    Where no log directory was named and its default is not watched, the one directory that is takes the lines.
+
     Args:
         watched: what the daemon says that it watches; by default what the settings say.
 
@@ -102,8 +104,11 @@ def line_writer(settings: Settings, watched: Sequence[str] = ()) -> Write:
         ConfigError: nothing watches that directory.
     """
     directory = os.path.abspath(settings.log_directory)
-    roots = watched or settings.watched
-    if not any(_is_within(directory, os.path.abspath(root)) for root in roots):
+    roots = [os.path.abspath(root) for root in watched or settings.watched]
+    is_watched = any(_is_within(directory, root) for root in roots)
+    if not is_watched and settings.log_dir is None and len(roots) == 1 and os.path.isdir(roots[0]):
+        directory = roots[0]
+    elif not is_watched:
         said = f"nothing watches {directory} (watched: {', '.join(roots)})"
         raise ConfigError(f"{said}: set LOGAGENT_LOG_DIR to one of them")
 

@@ -190,6 +190,19 @@ def test_nothing_is_written_where_nothing_watches(store: str, tmp_path: Path, mo
     assert not (tmp_path / "logs").exists()
 
 
+def test_what_is_learnt_goes_to_the_one_directory_that_is_watched(store: str, tmp_path: Path) -> None:
+    """As with `logagent run --watch logs`, where nobody named a log directory; with several it takes a name."""
+    watched = [tmp_path / "a", tmp_path / "b"]
+    for directory in watched:
+        directory.mkdir()
+    given = ("--store", store, "--state-dir", str(tmp_path), "learn", "retire", "L-5f21c0")
+    reported(tmp_path, store, *map(str, watched))
+    assert ask_inside(*given).code == 2
+    reported(tmp_path, store, str(watched[0]))
+    assert ask_inside(*given).code == 0
+    assert '"learning_id":"lrn_5f21c0' in (watched[0] / "learnings.jsonl").read_text()
+
+
 def test_learnings_are_found_by_words_and_shown_by_id(store: str) -> None:
     """A unique beginning of six digits will do."""
     assert ask_inside("--store", store, "learn", "search", "workers").lines[0]["learning"] == "keep workers below 16"
