@@ -18,7 +18,7 @@ from logagent.query.render.budget import Ways
 from logagent.query.render.compact import compact
 from logagent.query.render.delimited import csv_page
 from logagent.query.render.escape import json_text
-from logagent.query.render.table import plain_table, rich_table
+from logagent.query.render.table import plain_table, rich_table, uncoloured
 from logagent.query.template import masked
 from logagent.store.protocol import Total
 
@@ -120,6 +120,58 @@ def test_a_narrow_terminal_cuts_nothing() -> None:
     assert "a" * 40 in wide
     assert "b" * 40 in wide
     assert wide.count("c") == 500
+
+
+def test_a_row_that_is_wider_than_the_terminal_goes_on_below() -> None:
+    """The terminal would break the lines anywhere, within an id too."""
+    run = {
+        "execution_id": "etl_20261122T140311Z_9f3c01ab",
+        "started_at": "2026-11-22T14:03:11Z",
+        "status": "failed",
+        "duration_seconds": 1.0,
+        "levels": {"ERROR": 1},
+        "error": "ConnectionError: refused",
+    }
+    page = Page("run", [run, run | {"status": "success", "error": None}])
+    assert uncoloured(rich_table(page, 60)).splitlines()[2:] == [
+        "2026-11-22 14:03:11  failed   1.0s  0       1",
+        "    etl_20261122T140311Z_9f3c01ab  ConnectionError: refused",
+        "2026-11-22 14:03:11  success  1.0s  0       1",
+        "    etl_20261122T140311Z_9f3c01ab",
+        "2 runs",
+    ]
+
+
+def test_what_a_script_took_is_said_in_sentences_with_its_newest_runs() -> None:
+    """Sixty runs as JSON would be most of an agent's budget."""
+    recent = [{"execution_id": f"etl_{n}", "status": "success", "seconds": 2.0} for n in range(60)]
+    found = {
+        "script_name": "etl",
+        "lookback_days": 7,
+        "total_runs": 70,
+        "successful_runs": 69,
+        "failed_runs": 1,
+        "crashed_runs": 0,
+        "running_runs": 0,
+        "avg_duration": 2.5,
+        "p50": 2.0,
+        "p95": 4.0,
+        "usual": [1.0, 3.0],
+        "outliers": [{"execution_id": "etl_slow", "status": "failed", "seconds": 90.0}],
+        "error_trend": [{"time": "2026-11-22", "errors": 3}],
+        "recent": recent,
+        "chart_durations": "▁█",
+    }
+    assert compact(Page("performance", [found])).splitlines()[:8] == [
+        "etl: 70 runs in 7 days: successful 69, failed 1",
+        "took 2.5s on average, p50 2.0s, p95 4.0s; usual 1.0s to 3.0s",
+        "unusual etl_slow failed 1m30s",
+        "errors by day 2026-11-22 3",
+        "durations ▁█",
+        "newest first, 10 of 70",
+        "  etl_0 success 2.0s",
+        "  etl_1 success 2.0s",
+    ]
 
 
 @given(st.text())

@@ -111,7 +111,8 @@ class Session:
             BadQuery: none or several were given.
         """
         if len(self.words) != 1:
-            raise BadQuery(f"{self._name} takes one {what}, not {len(self.words)}")
+            given = f"not {len(self.words)}" if self.words else f"as `{command(self._name)} ...`"
+            raise BadQuery(f"{self._name} takes one {what}, {given}")
         return self.words[0]
 
     def answer(self, page: Page) -> None:
@@ -174,13 +175,15 @@ class Session:
         return command(*words[:at], option, value, *words[at:])
 
     def _show(self, page: Page) -> None:
-        from logagent.query.render.table import plain_table, rich_table
+        from logagent.query.render.table import plain_table, rich_table, uncoloured
 
         if not sys.stdout.isatty():
             write(plain_table(page))
             return
         columns, rows = _terminal_size()
-        text = plain_table(page) if "NO_COLOR" in os.environ else rich_table(page, columns)
+        text = rich_table(page, columns)
+        if os.environ.get("NO_COLOR"):
+            text = uncoloured(text)
         if text.count("\n") < rows or not sys.stdin.isatty():
             write(text)
             return

@@ -28,7 +28,7 @@ _CLIPS: Final = (_WHOLE, 400, 120)
 _FEWEST_TEMPLATES: Final = 3
 _HOISTED: Final = ("script_name", "execution_id")
 _NOUNS: Final = {
-    "execution": "run", "error_group": "error", "similar": "thing alike", "earned": "learning",
+    "execution": "run", "error_group": "error", "count": "row", "similar": "thing alike", "earned": "learning",
     "overdue": "expectation", "pattern": "template",
 }  # fmt: skip
 _PLURALS: Final = {

@@ -11,7 +11,7 @@ from logagent.query.render.looks import LOOKS
 
 AS_LINES: Final = frozenset({"execution", "overview", "detail", "performance", *FINDINGS, *LOOKS})
 """Kinds that are no rows of a table."""
-WITHOUT_HEAD: Final = frozenset({"why", "difference", "detail", "overview"})
+WITHOUT_HEAD: Final = frozenset({"why", "difference", "detail", "overview", "performance"})
 """Kinds of one item each that say themselves what they are."""
 
 

@@ -193,6 +193,38 @@ def detail_lines(item: Fields, limit: int) -> list[str]:
     return lines
 
 
+def performance_lines(found: Fields, limit: int) -> list[str]:
+    """A script's runs, how long they took, and what stands out; pictures where they were asked for."""
+    statuses = {name: found[f"{name}_runs"] for name in ("successful", "failed", "crashed", "running")}
+    script = clip(visible(str(found["script_name"])), limit)
+    lines = [
+        f"{script}: {found['total_runs']} runs in {found['lookback_days']} days: "
+        + counts_text({name: count for name, count in statuses.items() if count})
+    ]
+    if found["usual"]:
+        mean, median, high, usual = (
+            *(duration_text(found[name]) for name in ("avg_duration", "p50", "p95")),
+            " to ".join(map(duration_text, found["usual"])),
+        )
+        lines.append(f"took {mean} on average, p50 {median}, p95 {high}; usual {usual}")
+    lines += ["unusual " + _taken_text(run, limit) for run in found["outliers"]]
+    lines.append("errors by day " + counts_text({day["time"]: day["errors"] for day in found["error_trend"]}))
+    lines += [f"{name.removeprefix('chart_'):<9} {found[name]}" for name in _CHARTS if found.get(name)]
+    newest = found["recent"][:_SHOWN_RUNS]
+    if newest:
+        lines.append(f"newest first, {len(newest)} of {found['total_runs']}")
+    return [*lines, *("  " + _taken_text(run, limit) for run in newest)]
+
+
+_SHOWN_RUNS: Final = 10
+_CHARTS: Final = ("chart_durations", "chart_band", "chart_errors")
+
+
+def _taken_text(run: Fields, limit: int) -> str:
+    status = visible(str(run["status"]))
+    return f"{clip(visible(str(run['execution_id'])), limit)} {status} {duration_text(run['seconds'])}"
+
+
 def value_text(value: Any) -> str:
     """A value on one line: text as it is, the rest as JSON."""
     if isinstance(value, str):
@@ -218,7 +250,7 @@ LINES: Final[dict[str, Callable[[Fields, int], list[str]]]] = {
     "execution": execution_lines,
     "overview": overview_lines,
     "detail": detail_lines,
-    "performance": detail_lines,
+    "performance": performance_lines,
 }
 
 

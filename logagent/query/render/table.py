@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from logagent.formats.visible import visible
@@ -24,6 +24,8 @@ _WIDEST: Final = 2_000
 _WIDEST_WHOLE: Final = 48
 _NARROWEST: Final = 20
 _GAP: Final = 2
+_INDENT: Final = 4
+_COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 _PADDING: Final = re.compile(r" +((?:\x1b\[[0-9;]*m)*)$", re.MULTILINE)
 _EVENT_COLUMNS: Final[tuple[Column, ...]] = (
     ("TIME (UTC)", lambda event: str(event["timestamp"])[:23].replace("T", " ")),
@@ -43,6 +45,7 @@ _RUN_COLUMNS: Final[tuple[Column, ...]] = (
     ("ERROR", lambda run: clip(visible(str(run.get("error") or "")), 200)),
 )
 _COLUMNS: Final = {"event": _EVENT_COLUMNS, "run": _RUN_COLUMNS}
+_NOUNS: Final = {"count": "row", "error_group": "error"}
 _COLOURS: Final = {
     "DEBUG": "dim",
     "WARNING": "yellow",
@@ -92,7 +95,8 @@ def _cell(name: str) -> Callable[[Mapping[str, Any]], str]:
 def summary(page: Page) -> str:
     """One line on how many there are, and how many are here."""
     total = f"{page.total.value}{'' if page.total.exact else '+'}"
-    said = f"{len(page)} of {total} {page.kind}s" if page.truncated else f"{total} {page.kind}"
+    noun = _NOUNS.get(page.kind, page.kind)
+    said = f"{len(page)} of {total} {noun}s" if page.truncated else f"{total} {noun}"
     if not page.truncated and total != "1":
         said += "s"
     return said + (f" in {page.window}" if page.window != Window() else "")
@@ -101,38 +105,73 @@ def summary(page: Page) -> str:
 def rich_table(page: Page, width: int) -> str:
     """The page with colours as ANSI text, for a terminal of that width.
 
-    Short columns stay whole, whatever the width, and the last one too where they leave no room for it: the terminal
-    breaks the lines then, where a cell cut short would deceive.
+    Short columns stay whole, whatever the width: a cell cut short would deceive. Where they do not fit side by side, a
+    row goes on below, indented.
     """
     from io import StringIO
 
     from rich.cells import cell_len
     from rich.console import Console
+    from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
     if page.kind in _AS_LINES:
         return plain_table(page)
     heads, rows = _cells(page)
-    table = Table(box=None, header_style="bold", pad_edge=False)
     widest = [max(map(cell_len, column)) for column in zip(heads, *rows, strict=True)]
     least = [
         size if size <= _WIDEST_WHOLE and head not in ("MESSAGE", "ERROR") else min(size, _NARROWEST)
         for head, size in zip(heads, widest, strict=True)
     ]
-    if least and _line_width(least) > width:
-        least[-1] = widest[-1]
-    for head, size, smallest in zip(heads, widest, least, strict=True):
-        table.add_column(head, overflow="fold", no_wrap=size == smallest, min_width=smallest)
-    for row in rows:
-        table.add_row(*(Text(cell, style=_COLOURS.get(cell, "")) for cell in row))
-    console = Console(file=StringIO(), force_terminal=True, width=max(width, _line_width(least)), highlight=False)
-    if page.items:
+    console = Console(file=StringIO(), force_terminal=True, width=width, highlight=False)
+    if _line_width(least) > width:
+        for row in [heads, *rows]:
+            for indent, cells in _stacked(row, least, width):
+                styles = ["bold" if row is heads else _COLOURS.get(cell.strip(), "") for cell in cells]
+                line = Text(" " * _GAP).join(map(Text, cells, styles))
+                console.print(Padding(line, (0, 0, 0, indent)))
+    elif page.items:
+        table = Table(box=None, header_style="bold", pad_edge=False)
+        for head, size, smallest in zip(heads, widest, least, strict=True):
+            table.add_column(head, overflow="fold", no_wrap=size == smallest, min_width=smallest)
+        for row in rows:
+            table.add_row(*(Text(cell, style=_COLOURS.get(cell, "")) for cell in row))
         console.print(table)
     console.print(Text(_block([summary(page), *page.hints]), style="dim"), end="")
     file = console.file
     assert isinstance(file, StringIO)
     return _PADDING.sub(r"\1", file.getvalue())
+
+
+def uncoloured(table: str) -> str:
+    """The same without our colours; the log's own escapes have been made visible before.
+
+    >>> uncoloured("\x1b[31mfailed\x1b[0m")
+    'failed'
+    """
+    return _COLOUR.sub("", table)
+
+
+def _stacked(row: Sequence[str], widths: Sequence[int], width: int) -> Iterator[tuple[int, list[str]]]:
+    """The cells in as many lines as they need, each with its indent; lines that would be empty are left out.
+
+    >>> list(_stacked(["1", "two", "three"], [3, 3, 9], 13))
+    [(0, ['1  ', 'two']), (4, ['three    '])]
+    """
+    from rich.cells import cell_len
+
+    line: list[str] = []
+    indent = used = 0
+    for cell, size in zip(row, widths, strict=True):
+        if line and used + size > width:
+            if any(map(str.strip, line)):
+                yield indent, line
+            line, indent, used = [], _INDENT, _INDENT
+        line.append(cell + " " * (size - cell_len(cell)))
+        used += size + _GAP
+    if any(map(str.strip, line)):
+        yield indent, line
 
 
 def _line_width(columns: Sequence[int]) -> int:
