@@ -558,3 +558,7 @@ print(sorted({heavy} & (set(sys.modules) - before)))
 """
     done = subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_an_alert_command_that_is_a_list_is_told_to_be_one_text(load):
+    assert 'expected one text, such as "mail ' in refusal(load, toml='alert_command = ["mail", "ann"]\n')

@@ -236,7 +236,7 @@ class Settings:
     )
     alert_command: str | None = _setting(
         None,
-        Text("a command with its arguments"),
+        Text('one text, such as "mail -s logagent ann"'),
         "Called for each alert raised or cleared, without a shell; the alert is in LOGAGENT_ALERT, _STATE and _TEXT.",
     )
     alert_webhook: str | None = _setting(

@@ -386,3 +386,15 @@ def test_counts_are_exact(store: str) -> None:
     assert asked(store, "stats", "--by", "hour").lines[0]["hour"] == "2026-11-22T12"
     assert asked(store, "stats", "--by", "moon").code == 2
     assert {"field": "extra.user", "events": 1, "distinct": 1, "top": {"42": 1}} in asked(store, "fields").lines
+
+
+def test_a_group_without_a_command_names_those_there_are(store: str) -> None:
+    """One line, not a page of help with its line breaks escaped."""
+    ended = asked(store, "learn")
+    assert ended.code == 2
+    assert "Missing command. Of logagent-query learn there are add, confirm" in ended.err
+    assert len(ended.err.splitlines()) == 1
+
+
+def test_perf_without_a_script_shows_how_it_is_asked(store: str) -> None:
+    assert "as `logagent-query perf ...`" in asked(store, "perf").err

@@ -36,6 +36,9 @@ def report(error: LogagentError | click.ClickException, arguments: list[str]) ->
         said = error.format_message()
         if isinstance(error, click.NoSuchOption):
             said += " To leave out a word, quote the whole query: 'timeout -retry'"
+        elif isinstance(error, click.UsageError) and error.ctx and isinstance(error.ctx.command, click.Group):
+            path, names = error.ctx.command_path, error.ctx.command.list_commands(error.ctx)
+            said += f" Of {path} there are {', '.join(names)}" if error.ctx.parent else ""
         error = BadQuery(said)
     return tell(error, is_json=_wants_json(arguments))
 

@@ -10,7 +10,7 @@ from logagent.query.commands.session import Session
 from logagent.query.commands.writing import writer
 
 
-@click.group()
+@click.group(no_args_is_help=False)
 def learn() -> None:
     """What agents learnt: search and show it, add to it, confirm or refute it.
 
