@@ -132,7 +132,10 @@ def _short_event(record: Record, then_us: int) -> dict[str, Any]:
 
 
 def _first_bad_run(reader: Reader, summary: RunSummary, found: Sequence[ErrorInRun]) -> dict[str, Any] | None:
-    """The first run of the unbroken row of bad ones that this run stands in, if it is not this run."""
+    """The first run of the unbroken row of bad ones that this run stands in, if it is not this run.
+
+    `same_error` is None where one of the two names no error, as a run that was killed.
+    """
     first = None
     row = 1
     for each in takewhile(lambda run: run.run.status != SUCCESS, islice(_ended_before(reader, summary), _MOST_RUNS)):
@@ -144,7 +147,7 @@ def _first_bad_run(reader: Reader, summary: RunSummary, found: Sequence[ErrorInR
         "execution_id": first.run.execution_id,
         "started_at": utc_text(first.started_us),
         "runs": row,
-        "same_error": bool(found) and found[0].fingerprint in same,
+        "same_error": found[0].fingerprint in same if found and same else None,
     }
 
 

@@ -217,6 +217,20 @@ def test_the_base_has_the_same_arguments_where_there_is_such_a_run(tmp_path: Pat
     reader.close()
 
 
+def test_of_runs_that_name_no_error_none_is_said_to_be_another(tmp_path: Path) -> None:
+    """A killed run logs no end."""
+    story = Story()
+    for run in ("first", "second"):
+        story.start(run)
+        story.end(run, "crashed")
+    reader = read(tmp_path, story)
+    page = why(reader, "second")
+    assert page[0].first_bad_run.same_error is None
+    assert "2 bad runs in a row, the first first 2026" in compact(page)
+    assert "another error" not in compact(page)
+    reader.close()
+
+
 def test_diff_shows_differences_only_and_drift(history: tuple[Reader, Truth, str]) -> None:
     """The slow step's number; counts that stayed are not told of."""
     reader, truth, _ = history

@@ -192,9 +192,9 @@ def _more(diff: Fields, name: str, shown: Sequence[Fields]) -> Iterator[str]:
 def _since(first: Fields | None, limit: int) -> list[str]:
     if not first:
         return []
-    same = "the same error" if first["same_error"] else "another error"
+    error = {True: " with the same error", False: " with another error", None: ""}[first["same_error"]]
     name = clip(visible(str(first["execution_id"])), 2 * limit)
-    return [f"{first['runs']} bad runs in a row, the first {name} {first['started_at'][:16]}Z with {same}"]
+    return [f"{first['runs']} bad runs in a row, the first {name} {first['started_at'][:16]}Z{error}"]
 
 
 def earned_line(learning: Fields, limit: int) -> str:
