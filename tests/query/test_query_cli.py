@@ -345,9 +345,20 @@ def test_a_terminal_gets_a_table_without_the_logs_escapes(tmp_path: Path) -> Non
     assert "\x9b" not in shown
 
 
-def on_a_terminal(*arguments: str) -> str:
+def test_a_long_answer_goes_through_less_which_is_told_to_show_colours(store: str, tmp_path: Path) -> None:
+    """It shows `ESC[1m` otherwise, all over the table; and where somebody chose its options, no colour is sent."""
+    less = tmp_path / "less"
+    less.write_text('#!/bin/sh\necho "LESS is $LESS"\ncat\n')
+    less.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    shown = on_a_terminal("--store", store, "schema", PATH=path, LESS="", PAGER="")
+    assert shown.startswith("LESS is -R") and "\x1b[1mTABLE" in shown
+    assert "\x1b" not in on_a_terminal("--store", store, "schema", PATH=path, LESS="-M", PAGER="")
+
+
+def on_a_terminal(*arguments: str, **environ: str) -> str:
     leader, follower = pty.openpty()
-    environ = {**os.environ, "TERM": "xterm", "COLUMNS": "200"}
+    environ = {**os.environ, "TERM": "xterm", "COLUMNS": "200", **environ}
     with subprocess.Popen([*PROGRAM, *arguments], stdin=follower, stdout=follower, env=environ):
         os.close(follower)
         shown = b""

@@ -189,7 +189,7 @@ class Session:
             return
         import click
 
-        click.echo_via_pager(text, color=True)
+        click.echo_via_pager(text)  # told nothing of colours, it has less show them
 
 
 def _terminal_size() -> tuple[int, int]:
