@@ -20,7 +20,7 @@ from arango_questions import ask_everything, write_something
 from arangoasync.request import Method
 from store_corpus import event, in_order, learning, run_end, run_start
 
-from logagent.errors import NotPermitted, StoreAuthError
+from logagent.errors import NotPermitted, StoreAuthError, StoreUnavailable
 from logagent.settings import load_settings
 from logagent.store import open_reader, open_store
 from logagent.store.arango.access import access_of
@@ -249,3 +249,13 @@ def test_stopped_and_started_under_load_each_line_is_stored_once(place: Place, u
         if not is_back:
             place.start()
         rig.close()
+
+
+def test_a_server_that_is_not_there_is_told_by_host_and_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And by nothing of the client's own, such as where an object of it lies in memory."""
+    monkeypatch.setenv("ARANGO_PASSWORD", "secret")
+    with (
+        closing(open_store("arangodb://127.0.0.1:1/none")) as opened,
+        pytest.raises(StoreUnavailable, match=r"does not answer: Cannot connect to host 127\.0\.0\.1:1 \[[^<>]*\]$"),
+    ):
+        opened.prepare()
