@@ -70,7 +70,10 @@ class Settings:
         }
     )
     log_dir: str | None = _setting(
-        None, Path(), "Where scripts write that name no directory, and learnings. Unset: <state_dir>/logs."
+        None,
+        Path(),
+        "Where scripts write that name no directory, and learnings. Unset: <state_dir>/logs, and for learnings, where"
+        " that is not watched, the only directory that is.",
     )
     watch: tuple[str, ...] = _setting((), _PATHS, "Directories to watch, with all below them. Unset: log_dir alone.")
 
