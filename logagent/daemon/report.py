@@ -22,6 +22,7 @@ from logagent.daemon.tracker import printable
 from logagent.daemon.wakeups import Wakeups
 from logagent.formats.status import (
     MAX_LISTED_FILES,
+    STATUS_FILE,
     Copies,
     FileStatus,
     Status,
@@ -31,8 +32,7 @@ from logagent.formats.status import (
 )
 from logagent.formats.times import utc_text
 
-STATUS: Final = "status.json"
-_TEMPORARY: Final = "status.json.new"
+_TEMPORARY: Final = STATUS_FILE + ".new"
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 STATUS_EVERY_S: Final = 1.0
@@ -164,7 +164,7 @@ class Reporter:
             write_status(self._directory, status)
             self._status_trouble = None
         except OSError as error:
-            self._status_trouble = f"status.json cannot be written: {error.strerror}"
+            self._status_trouble = f"{STATUS_FILE} cannot be written: {error.strerror}"
 
     def current(self, outage: Outage | None) -> Status:
         """How the daemon is now."""
@@ -270,7 +270,7 @@ def write_status(directory: str, status: Status) -> None:
     Raises:
         OSError: it could not be written.
     """
-    temporary, path = os.path.join(directory, _TEMPORARY), os.path.join(directory, STATUS)
+    temporary, path = os.path.join(directory, _TEMPORARY), os.path.join(directory, STATUS_FILE)
     document = encode_status(status)
     try:
         with os.fdopen(os.open(temporary, _NEW, 0o640), "wb") as file:

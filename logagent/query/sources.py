@@ -8,8 +8,8 @@ from typing import Final
 import msgspec
 
 from logagent.errors import NotFound, StoreUnavailable
-from logagent.formats.status import Status
-from logagent.query.freshness import STATUS_FILE, read_status
+from logagent.formats.status import STATUS_FILE, Status
+from logagent.query.freshness import read_status
 from logagent.settings import load_settings, parse_store_url, resolve_store_url
 from logagent.settings.addresses import SqliteAddress
 from logagent.store import open_reader
