@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Literal
 
@@ -34,10 +34,9 @@ from logagent.daemon.report import Outage, Reporter, sentence_of
 from logagent.daemon.retention import Retention
 from logagent.daemon.shipper import Shipper, ShipperLimits
 from logagent.daemon.surroundings import Clock, Log
-from logagent.daemon.tracker import Loss, printable
+from logagent.daemon.tracker import printable
 from logagent.daemon.wakeups import NOTHING, Hint, Wakeups
 from logagent.errors import CheckpointTooNew, ConfigError, StateUnavailable, StoreError, StoreTooNew, StoreUnavailable
-from logagent.formats.record import Reject
 from logagent.formats.status import Status
 from logagent.formats.times import utc_text
 from logagent.store.protocol import Store
@@ -46,8 +45,6 @@ TURN_EVERY_S: Final = 0.05
 """Least time between turns without a backlog: a busy script wakes the daemon 20 times a second at most."""
 
 HOUSEKEEPING_EVERY_S: Final = 5.0
-STATUS_EVERY_S: Final = 1.0
-STATUS_AT_LEAST_EVERY_S: Final = 10.0
 OUTAGE_LOG_EVERY_S: Final = 60.0
 STOP_WITHIN_S: Final = 3.0
 SILENCE_S: Final = 30.0
@@ -137,14 +134,10 @@ class Daemon:
             limits.retention_days, believed_us=checkpoint.believed_at(clock.now_us()) if checkpoint else None
         )
         ledger = LossLedger(Journal(f"{state_dir}/{LEDGER}"), faults)
-        self._ledger = ledger
         self.files = Files(rules, checkpoint.files if checkpoint else (), is_first_start=is_first_start)
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="store")
         dead_letters = DeadLetters(
-            Journal(f"{state_dir}/{DEAD_LETTERS}"),
-            faults,
-            overflow=self._letters_to_ledger,
-            max_bytes=limits.max_dead_letter_bytes,
+            Journal(f"{state_dir}/{DEAD_LETTERS}"), faults, ledger, max_bytes=limits.max_dead_letter_bytes
         )
         self.shipper = Shipper(
             self.files,
@@ -503,20 +496,6 @@ class Daemon:
             self._mark_crashed([run.execution_id for run in still_open if self.files.is_read_to_end(run.fingerprint)])
         except (StoreUnavailable, StateUnavailable) as error:
             self._log.warning(f"runs that crashed stay open until the next start: {error}")
-
-    def _letters_to_ledger(self, rejects: Sequence[Reject], now_us: int) -> None:
-        """The dead letters are full: say at least which bytes were not kept."""
-        losses = [
-            Loss(
-                reject.origin.file,
-                reject.origin.fingerprint,
-                reject.offset,
-                reject.offset + reject.length,
-                f"dead letters are full: {reject.reason}",
-            )
-            for reject in rejects
-        ]
-        self._ledger.write(losses, now_us)
 
     def finish(self) -> None:
         """Ship what was read, save, say so; abandon it where the store does not answer in time."""
