@@ -285,8 +285,13 @@ class Connection:
 
 
 def _described(error: BaseException | None) -> str:
-    """What went wrong, in a line; a time-out's own text is empty."""
-    return "no answer in time" if isinstance(error, TimeoutError) else f"{error}" or type(error).__name__
+    """What went wrong, in a line; a time-out's own text is empty, and that of no connection shows an object of ours."""
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    is_about_certificate = isinstance(error, aiohttp.ClientConnectorCertificateError)
+    if isinstance(error, aiohttp.ClientConnectorError) and not is_about_certificate:
+        return f"cannot connect to {error.host}:{error.port}: {error.strerror or error.os_error}"
+    return f"{error}" or type(error).__name__
 
 
 def _server_error(response: Response) -> ServerError:
