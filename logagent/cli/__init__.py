@@ -6,9 +6,10 @@ import sys
 
 
 def main() -> None:
-    """The entry point; a base install, which has no commands, says what to install."""
+    """The entry point; says what to install where a command needs more than there is (in a base install all do)."""
     try:
         from logagent.cli.main import main as run
+
+        run()
     except ModuleNotFoundError as error:
         sys.exit(f"logagent: the commands need {error.name}: pip install 'logagent[all]'")
-    run()

@@ -86,10 +86,10 @@ def _show(arguments: Sequence[str]) -> None:
 
 def _lines_read(state: Path) -> int:
     """How many lines the daemon says that it has shipped."""
-    from logagent.formats.status import decode_status
+    from logagent.formats.status import STATUS_FILE, decode_status
 
     try:
-        status = decode_status((state / "status.json").read_bytes())
+        status = decode_status((state / STATUS_FILE).read_bytes())
     except OSError:
         return 0
     return status.totals.read if status else 0

@@ -101,19 +101,22 @@ def _limits(_settings: Settings) -> Iterator[Finding]:
 
 
 def _daemon(settings: Settings) -> Iterator[Finding]:
-    from logagent.formats.status import STALE_AFTER_S, decode_status
+    from logagent.formats.status import STATUS_FILE, decode_status
 
     try:
-        with open(os.path.join(settings.state_dir, "status.json"), "rb") as file:
+        with open(os.path.join(settings.state_dir, STATUS_FILE), "rb") as file:
             status = decode_status(file.read())
-            age_s = time.time() - os.fstat(file.fileno()).st_mtime
     except OSError:
         yield Finding("warn", "no daemon has run on this state directory", "logagent run")
         return
-    if status is None or age_s > STALE_AFTER_S:
-        yield Finding("bad", f"the daemon's last word is {age_s:.0f} s old: it is gone or hangs", "logagent run")
-        return
-    yield from _of_status(status)
+    now_us = time.time_ns() // 1000
+    if status is None:
+        yield Finding("bad", f"{STATUS_FILE} in {settings.state_dir} cannot be read as a status", "logagent run")
+    elif status.is_stale(now_us):
+        said = f"the daemon's last word is {status.age_s(now_us):.0f} s old: it is gone or hangs"
+        yield Finding("bad", said, "logagent run")
+    else:
+        yield from _of_status(status)
 
 
 def _of_status(status: Status) -> Iterator[Finding]:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from logagent.settings import Settings
 
 EXIT_NO_STATUS = 4
-STATUS_FILE = "status.json"
 SHOWN_FILES = 20
 SHOWN_COPIES = 5
 
@@ -32,6 +31,8 @@ def status(*, state_dir: str | None, config: str | None, as_json: bool, is_watch
     Exit: 0 all is well, 1 degraded, outage, stopped, gone or not heard of for 30 s, 4 no daemon has written a status
     here.
     """
+    from logagent.formats.status import STATUS_FILE
+
     settings = settings_of(watch=(), store=None, state_dir=state_dir, config=config)
     path = os.path.join(settings.state_dir, STATUS_FILE)
     if is_watching:
@@ -39,7 +40,7 @@ def status(*, state_dir: str | None, config: str | None, as_json: bool, is_watch
         return
     document, raw = _read(path)
     click.echo(raw.rstrip() if as_json else "\n".join([_text(document), *_room(settings, document)]))
-    sys.exit(0 if document.state == "ok" and _is_there(document) and not _is_stale(document) else 1)
+    sys.exit(0 if document.state == "ok" and _is_there(document) and not document.is_stale(_now_us()) else 1)
 
 
 def _read(path: str) -> tuple[Status, str]:
@@ -149,7 +150,7 @@ def _forecast(status: Status) -> str:
 
 def _headline(status: Status) -> str:
     state = status.state if _is_there(status) or status.state == "stopped" else f"gone (was {status.state})"
-    stale = f", {_age_s(status):.0f} s old" if _is_stale(status) else ""
+    stale = f", {status.age_s(_now_us()):.0f} s old" if status.is_stale(_now_us()) else ""
     up, seen = _second(status.started_at), _second(status.updated_at)
     return f"{state}  pid {status.pid}, up since {up}, as of {seen}{stale}"
 
@@ -165,13 +166,5 @@ def _is_there(status: Status) -> bool:
     return answers(status.pid)
 
 
-def _is_stale(status: Status) -> bool:
-    from logagent.formats.status import STALE_AFTER_S
-
-    return _age_s(status) > STALE_AFTER_S
-
-
-def _age_s(status: Status) -> float:
-    from datetime import UTC, datetime
-
-    return (datetime.now(UTC) - datetime.fromisoformat(status.updated_at)).total_seconds()
+def _now_us() -> int:
+    return time.time_ns() // 1000

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from logagent.daemon.checkpoint import Checkpoint, Cursor
+from logagent.daemon.checkpoint import Checkpoint, Cursor, why_read_again
 from logagent.daemon.checkpoint_file import CheckpointFile
 from logagent.daemon.discovery import Discovery
 from logagent.daemon.faults import no_faults
@@ -332,8 +332,4 @@ def _note(checkpoint: Checkpoint | None, troubles: Iterable[str], store: StoreId
     """Why the daemon will read everything again, if it will."""
     if checkpoint is None:
         return "; ".join(["no checkpoint: the daemon will read every file from its start", *troubles])
-    if checkpoint.store_id and checkpoint.store_id != store.store_id:
-        return "the checkpoint is of another store: the daemon will read every file again"
-    if store.store_seq < checkpoint.store_seq:
-        return "the store is older than the checkpoint: the daemon will read every file again"
-    return None
+    return why_read_again(checkpoint.store_id, checkpoint.store_seq, store)

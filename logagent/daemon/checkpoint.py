@@ -15,6 +15,7 @@ from logagent.daemon.marker import NO_MARKER, Marker
 from logagent.errors import CheckpointCorrupt, CheckpointTooNew
 from logagent.formats.lines import ParserState
 from logagent.formats.times import DAY_US
+from logagent.store.protocol import StoreIdentity
 
 CHECKPOINT_VERSION: Final = 1
 NOTHING_STORED: Final = -1
@@ -94,6 +95,18 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     def believed_at(self, now_us: int) -> int | None:
         """The latest time that may be believed at a start: what was doubted when this was saved has stood for a day."""
         return self.saved_us if self.believed_us is not None and now_us >= self.saved_us + DAY_US else self.believed_us
+
+
+def why_read_again(store_id: str, store_seq: int, store: StoreIdentity) -> str | None:
+    """Why a store need not have what a checkpoint with that id and sequence counts on; None where it has."""
+    if store_id and store.store_id != store_id:
+        return f"the store is another one ({store.store_id[:8]}, was {store_id[:8]}): every file is read again"
+    if store.store_seq < store_seq:
+        return (
+            f"the store is older than the checkpoint (sequence {store.store_seq}, was {store_seq}), "
+            "as after a restore: every file is read again"
+        )
+    return None
 
 
 class _Envelope(msgspec.Struct):

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 
 from logagent.daemon.faults import Faults
 from logagent.daemon.journal import Journal
+from logagent.daemon.losses import LossLedger
+from logagent.daemon.tracker import Loss
 from logagent.formats.record import Reject
 from logagent.formats.times import utc_text
 
 DEAD_LETTERS: Final = "dead_letter.jsonl"
-MAX_BYTES: Final = 1 << 30
 MAX_KEYS: Final = 200_000
 """Keys remembered, so that a line read again is not written again; readers drop doubles by key anyway."""
 
@@ -22,7 +23,7 @@ _ENCODE: Final = msgspec.json.Encoder().encode
 
 
 class DeadLetters:
-    """Appends rejects to `dead_letter.jsonl`; beyond `max_bytes` hands them to `overflow` instead.
+    """Appends rejects to `dead_letter.jsonl`; beyond `max_bytes` the loss ledger says which bytes were not kept.
 
     `trouble`: said while they are full, else None.
     """
@@ -31,13 +32,13 @@ class DeadLetters:
         self,
         journal: Journal,
         faults: Faults,
+        ledger: LossLedger,
         *,
-        overflow: Callable[[Sequence[Reject], int], None],
-        max_bytes: int = MAX_BYTES,
+        max_bytes: int,
     ) -> None:
         self._journal = journal
         self._faults = faults
-        self._overflow = overflow
+        self._ledger = ledger
         self._max_bytes = max_bytes
         self.trouble: str | None = None
         self._keys = dict.fromkeys(key for line in journal.last_lines() if (key := _key_of(line)))
@@ -55,7 +56,7 @@ class DeadLetters:
         lines = b"".join(_ENCODE(dead_letter(reject, now_us)) + b"\n" for reject in new.values())
         if self._journal.size + len(lines) > self._max_bytes:
             self.trouble = f"dead letters are full ({self._max_bytes} bytes): of further ones only the ledger tells"
-            self._overflow(list(new.values()), now_us)
+            self._ledger.write([_not_kept(reject) for reject in new.values()], now_us)
         else:
             self.trouble = None
             self._journal.append(lines, before_sync=lambda: self._faults("after_dead_letter_write"))
@@ -64,6 +65,12 @@ class DeadLetters:
         while len(self._keys) > MAX_KEYS:
             del self._keys[next(iter(self._keys))]
         return len(new)
+
+
+def _not_kept(reject: Reject) -> Loss:
+    end = reject.offset + reject.length
+    reason = f"dead letters are full: {reject.reason}"
+    return Loss(reject.origin.file, reject.origin.fingerprint, reject.offset, end, reason)
 
 
 def dead_letter(reject: Reject, now_us: int) -> dict[str, Any]:

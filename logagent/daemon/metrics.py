@@ -15,10 +15,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from logagent.errors import ConfigError
-from logagent.formats.status import DaemonState, Status
-
-STALE_AFTER_S: Final = 30.0
-"""A status older than this means that the loop hangs: neither healthy nor ready."""
+from logagent.formats.status import STALE_AFTER_S, DaemonState, Status
 
 _COUNTERS: Final = {
     "read": "Lines read",
@@ -119,6 +116,7 @@ class MetricsServer:
         return self._latest[1] if self._latest else None
 
     def _is_fresh(self) -> bool:
+        """False where the loop hangs: neither healthy nor ready."""
         return self._latest is not None and time.monotonic() - self._latest[0] < STALE_AFTER_S
 
 

@@ -15,15 +15,9 @@ from typing import Self
 
 
 class Notifier:
-    """The one way to the service manager; `close` it once the last word is said.
+    """The one way to the service manager; `close` it once the last word is said."""
 
-    Attributes:
-        watchdog_s: how often the manager wants to hear `alive`, in seconds; None if it does not watch. Call it at
-            least twice as often.
-    """
-
-    def __init__(self, address: str | bytes | None, watchdog_s: float | None = None) -> None:
-        self.watchdog_s = watchdog_s
+    def __init__(self, address: str | bytes | None) -> None:
         self._address = address
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) if address else None
         if self._socket:
@@ -32,7 +26,7 @@ class Notifier:
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
         """What systemd set for this process; one without an effect where nothing is set."""
-        return cls(_address(environ.get("NOTIFY_SOCKET", "")), _watchdog_s(environ))
+        return cls(_address(environ.get("NOTIFY_SOCKET", "")))
 
     def ready(self, status: str) -> None:
         """Started, or done with reloading."""
@@ -71,14 +65,6 @@ def _address(name: str) -> str | bytes | None:
     if name.startswith("@"):
         return b"\0" + os.fsencode(name[1:])  # Linux's abstract namespace: no file
     return name if name.startswith("/") else None
-
-
-def _watchdog_s(environ: Mapping[str, str]) -> float | None:
-    """None too where the watchdog is meant for another process: the variables are inherited."""
-    interval_us, pid = environ.get("WATCHDOG_USEC", ""), environ.get("WATCHDOG_PID", "")
-    if not interval_us.isdecimal() or int(interval_us) == 0 or (pid and pid != str(os.getpid())):
-        return None
-    return int(interval_us) / 1_000_000
 
 
 def _status(text: str) -> str:

@@ -16,12 +16,14 @@ from logagent.daemon.file import File
 from logagent.daemon.files import Files
 from logagent.daemon.forecast import Forecaster, Room
 from logagent.daemon.losses import LossLedger
+from logagent.daemon.outages import Outages
 from logagent.daemon.shipper import Shipper
 from logagent.daemon.surroundings import Clock
 from logagent.daemon.tracker import printable
 from logagent.daemon.wakeups import Wakeups
 from logagent.formats.status import (
     MAX_LISTED_FILES,
+    STATUS_FILE,
     Copies,
     FileStatus,
     Status,
@@ -31,8 +33,7 @@ from logagent.formats.status import (
 )
 from logagent.formats.times import utc_text
 
-STATUS: Final = "status.json"
-_TEMPORARY: Final = "status.json.new"
+_TEMPORARY: Final = STATUS_FILE + ".new"
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 STATUS_EVERY_S: Final = 1.0
@@ -88,19 +89,6 @@ def _copies(files: list[File]) -> Copies:
     return Copies(path=path, aliases=tuple(aliases[:MAX_LISTED_FILES]))
 
 
-class Outage(msgspec.Struct):
-    """Nothing can be shipped: since when (monotonic seconds, and as text), why, and when that was last said.
-
-    `is_stores`: the store is away, else what has to be written before it is asked cannot be.
-    """
-
-    since: float
-    began: str
-    error: str
-    said_at: float
-    is_stores: bool = True
-
-
 class Reporter:
     """Makes the daemon's status, and writes it on change: at most each second, at least every ten.
 
@@ -108,7 +96,6 @@ class Reporter:
         status: the last one that was written, or None.
         damages: what was wrong with the checkpoint at the start.
         alerts: those raised now, a sentence each.
-        last_error, store_since: the store's last error, also when it is back; since when it answers.
     """
 
     def __init__(
@@ -120,6 +107,7 @@ class Reporter:
         shipper: Shipper,
         ledger: LossLedger,
         dead_letters: DeadLetters,
+        outages: Outages,
         wakeups: Wakeups,
         clock: Clock,
         *,
@@ -128,7 +116,6 @@ class Reporter:
         self.status: Status | None = None
         self.damages: list[str] = []
         self.alerts: tuple[str, ...] = ()
-        self.last_error: str | None = None
         self.max_deleted_bytes = max_deleted_bytes
         self._status_trouble: str | None = None
         self._store_url = store_url
@@ -138,21 +125,22 @@ class Reporter:
         self._shipper = shipper
         self._ledger = ledger
         self._dead_letters = dead_letters
+        self._outages = outages
         self._wakeups = wakeups
         self._clock = clock
-        self._started_at = self.store_since = utc_text(clock.now_us())
+        self._started_at = utc_text(clock.now_us())
         self._written_at = float("-inf")
         self._forecaster = Forecaster()
         self._rate = 0.0
         self._measured_at, self._measured_read = clock.monotonic(), 0
 
-    def report(self, outage: Outage | None, *, is_last: bool = False) -> None:
+    def report(self, *, is_last: bool = False) -> None:
         """Write the status if it is time to; the last one says that the daemon has stopped."""
         now = self._clock.monotonic()
         if now - self._written_at < STATUS_EVERY_S and not is_last:
             return
         self._measure(now)
-        status = self._status(outage, files_behind(self._files))
+        status = self._status(files_behind(self._files))
         if is_last:
             status = msgspec.structs.replace(status, state="stopped", rate_lines_s=0.0)
         is_news = self.status is None or without_times(status) != without_times(self.status)
@@ -164,13 +152,14 @@ class Reporter:
             write_status(self._directory, status)
             self._status_trouble = None
         except OSError as error:
-            self._status_trouble = f"status.json cannot be written: {error.strerror}"
+            self._status_trouble = f"{STATUS_FILE} cannot be written: {error.strerror}"
 
-    def current(self, outage: Outage | None) -> Status:
+    def current(self) -> Status:
         """How the daemon is now."""
-        return self._status(outage, files_behind(self._files))
+        return self._status(files_behind(self._files))
 
-    def _status(self, outage: Outage | None, behind: list[File]) -> Status:
+    def _status(self, behind: list[File]) -> Status:
+        outage = self._outages.current
         lag = sum(file.lag for file in behind)
         troubles = self._troubles(behind)
         copies = list(self._files.recognition.one_stream())
@@ -182,7 +171,7 @@ class Reporter:
             state="outage" if outage else "degraded" if troubles else "ok",
             reasons=(*reasons, *troubles, *self._away(), *self.damages, *self._shipper.rereads),
             alerts=self.alerts,
-            store=self._store(outage),
+            store=self._store(),
             watched=tuple(map(printable, self.discovery.roots)),
             totals=self._totals(),
             rate_lines_s=round(self._rate, 1),
@@ -219,14 +208,15 @@ class Reporter:
             by_rule=dict(counts.skipped),
         )
 
-    def _store(self, outage: Outage | None) -> StoreStatus:
+    def _store(self) -> StoreStatus:
+        outage = self._outages.current
         is_away = outage is not None and outage.is_stores
         return StoreStatus(
             url=self._store_url,
             id=self._shipper.store_id or None,
             state="outage" if is_away else "ok",
-            since=outage.began if outage and is_away else self.store_since,
-            last_error=self.last_error,
+            since=outage.began if outage and is_away else self._outages.store_since,
+            last_error=self._outages.last_error,
         )
 
     def _troubles(self, behind: list[File]) -> list[str]:
@@ -270,7 +260,7 @@ def write_status(directory: str, status: Status) -> None:
     Raises:
         OSError: it could not be written.
     """
-    temporary, path = os.path.join(directory, _TEMPORARY), os.path.join(directory, STATUS)
+    temporary, path = os.path.join(directory, _TEMPORARY), os.path.join(directory, STATUS_FILE)
     document = encode_status(status)
     try:
         with os.fdopen(os.open(temporary, _NEW, 0o640), "wb") as file:

@@ -29,7 +29,6 @@ class Retention:
 
     def __init__(self, days: int, *, believed_us: int | None = None) -> None:
         self.days = days
-        self.deleted = 0
         self.doubt: str | None = None
         self.believed_us = believed_us
         self._believed_at: float | None = None
@@ -54,7 +53,6 @@ class Retention:
         hour_us = DAY_US // 24
         before_us = (self._time_us(now, now_us) - self.days * DAY_US) // hour_us * hour_us
         deleted = store.prune(PruneCriteria(before_us=before_us), limit=STEP_EVENTS).deleted
-        self.deleted += deleted
         self._due_at = now + (BUSY_EVERY_S if deleted else IDLE_EVERY_S)
         return deleted
 

@@ -1,4 +1,4 @@
-"""The daemon: the loop around turns, with its lock, its signals, its outages and its status.
+"""The daemon: the loop around turns, with its lock, its signals and its housekeeping.
 
 Everything that decides about bytes is in `shipper` and below; this module only says when.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Literal
 
@@ -29,26 +29,22 @@ from logagent.daemon.lock import StateLock
 from logagent.daemon.losses import LEDGER, LossLedger
 from logagent.daemon.monitoring import Monitoring, MonitoringRules
 from logagent.daemon.notify import Notifier
+from logagent.daemon.outages import Outages
 from logagent.daemon.processes import is_alive
-from logagent.daemon.report import Outage, Reporter, sentence_of
+from logagent.daemon.report import Reporter, sentence_of
 from logagent.daemon.retention import Retention
 from logagent.daemon.shipper import Shipper, ShipperLimits
 from logagent.daemon.surroundings import Clock, Log
-from logagent.daemon.tracker import Loss, printable
+from logagent.daemon.tracker import printable
 from logagent.daemon.wakeups import NOTHING, Hint, Wakeups
 from logagent.errors import CheckpointTooNew, ConfigError, StateUnavailable, StoreError, StoreTooNew, StoreUnavailable
-from logagent.formats.record import Reject
 from logagent.formats.status import Status
-from logagent.formats.times import utc_text
 from logagent.store.protocol import Store
 
 TURN_EVERY_S: Final = 0.05
 """Least time between turns without a backlog: a busy script wakes the daemon 20 times a second at most."""
 
 HOUSEKEEPING_EVERY_S: Final = 5.0
-STATUS_EVERY_S: Final = 1.0
-STATUS_AT_LEAST_EVERY_S: Final = 10.0
-OUTAGE_LOG_EVERY_S: Final = 60.0
 STOP_WITHIN_S: Final = 3.0
 SILENCE_S: Final = 30.0
 """An append that takes longer is told as an outage, and waited for all the same: it may still come through."""
@@ -137,14 +133,10 @@ class Daemon:
             limits.retention_days, believed_us=checkpoint.believed_at(clock.now_us()) if checkpoint else None
         )
         ledger = LossLedger(Journal(f"{state_dir}/{LEDGER}"), faults)
-        self._ledger = ledger
         self.files = Files(rules, checkpoint.files if checkpoint else (), is_first_start=is_first_start)
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="store")
         dead_letters = DeadLetters(
-            Journal(f"{state_dir}/{DEAD_LETTERS}"),
-            faults,
-            overflow=self._letters_to_ledger,
-            max_bytes=limits.max_dead_letter_bytes,
+            Journal(f"{state_dir}/{DEAD_LETTERS}"), faults, ledger, max_bytes=limits.max_dead_letter_bytes
         )
         self.shipper = Shipper(
             self.files,
@@ -160,7 +152,7 @@ class Daemon:
             while_waiting=self._look_meanwhile,
         )
         self._crashed = CrashedRuns(here, is_alive)
-        self._backoff = Backoff(most_s=limits.backoff_max_s, random=random.random)
+        self._outages = Outages(Backoff(most_s=limits.backoff_max_s, random=random.random), clock, log)
         self._is_stopping = False
         self._is_loaded = False
         self._reporter = Reporter(
@@ -171,6 +163,7 @@ class Daemon:
             self.shipper,
             ledger,
             dead_letters,
+            self._outages,
             wakeups,
             clock,
             max_deleted_bytes=limits.max_deleted_bytes,
@@ -178,8 +171,6 @@ class Daemon:
         self._reporter.damages = checkpoint_damage
         now = clock.monotonic()
         self._next_sweep = self._next_full_sweep = self._next_housekeeping = now
-        self._retry_at = now
-        self._outage: Outage | None = None
         self._notified: Status | None = None
         self._told: list[str] = []
 
@@ -261,11 +252,11 @@ class Daemon:
             idle_rounds = idle_rounds + 1 if len(waiting) == before else 0
             before = len(waiting)
             progress(total - sum(min(file.lag, total) for file in waiting), total)
-            if self._outage is not None:
-                if self._clock.monotonic() - self._outage.since > timeout_s:
+            if self._outages.current is not None:
+                if self._outages.lasted_s > timeout_s:
                     self.finish()
                     return self._drained("store_down")
-                self._wakeups.wait(max(self._retry_at - self._clock.monotonic(), 0))
+                self._wakeups.wait(self._outages.retry_in_s)
             elif not waiting or (idle_rounds > 3 and all(file.trouble == NO_DESCRIPTOR for file in waiting)):
                 break
             else:
@@ -346,17 +337,9 @@ class Daemon:
         self.look(self._wakeups.wait(0))
         self.shipper.save_seen()
         if waited_s >= SILENCE_S:
-            self._tell_silence(f"the store has not answered for {waited_s:.0f} s")
+            self._outages.fall_silent(waited_s)
+            self._report()
         self._say_alive()
-
-    def _tell_silence(self, text: str) -> None:
-        now = self._clock.monotonic()
-        outage = self._begin_outage(text, now)
-        outage.is_stores, self._reporter.last_error = True, text
-        if now - outage.said_at >= OUTAGE_LOG_EVERY_S:
-            outage.said_at = now
-            self._log.error(text)
-        self._report()
 
     def _take(self, look: Look) -> None:
         self.files.take(look, self._clock.monotonic(), self._clock.now_us())
@@ -369,24 +352,24 @@ class Daemon:
     def _wait_s(self) -> float:
         """Seconds until anything is due."""
         now = self._clock.monotonic()
-        if self._outage is not None:
-            return max(min(self._retry_at, self._next_sweep) - now, 0)
+        if self._outages.current is not None:
+            return max(min(self._outages.retry_in_s, self._next_sweep - now), 0)
         due = [self._next_sweep - now, self.shipper.next_due_s(), self._retention.wait_s(now)]
         return max(min(wait for wait in due if wait is not None), 0)
 
-    # ---- shipping, outages -----------------------------------------------------------------------------------------
+    # ---- shipping ------------------------------------------------------------------------------------------------
 
     def try_turn(self, *, flush: bool = False, is_last: bool = False) -> bool:
         """One turn, unless the store is known to be away; True if there is more to do at once."""
         now = self._clock.monotonic()
-        if self._outage is not None and now < self._retry_at:
-            self._in_outage(self._outage, now)
+        if self._outages.retry_in_s > 0:
+            self._keep_house_meanwhile(now)
             return False
         try:
             if not self._is_loaded:
                 self._load()
-            has_backlog = self.shipper.turn(flush=flush or self._outage is not None, is_last=is_last)
-            if self._outage is not None:
+            has_backlog = self.shipper.turn(flush=flush or self._outages.current is not None, is_last=is_last)
+            if self._outages.current is not None:
                 self.shipper.settle()  # the outage is over when something came through, not when it was sent
             self._keep_house(now)
             self._prune(now)
@@ -399,8 +382,7 @@ class Daemon:
             self._log.error("".join(traceback.format_exception(error)))
             self._fail(error)
             return False
-        if self._outage is not None:
-            self._recovered(self._outage, now)
+        self._outages.end()
         self._report()
         return has_backlog
 
@@ -413,41 +395,20 @@ class Daemon:
 
     def _fail(self, error: Exception) -> None:
         """The store (or the state directory) is away: forget, wait, read again."""
-        now = self._clock.monotonic()
         self.shipper.forget()
         self._is_loaded = False
-        self._retry_at = now + self._backoff.next_s()
-        outage = self._begin_outage(str(error) or type(error).__name__, now)
-        outage.is_stores = not isinstance(error, StateUnavailable)
-        if outage.is_stores:
-            self._reporter.last_error = outage.error
-        self._in_outage(outage, now)
+        self._outages.fail(error)
+        self._keep_house_meanwhile(self._clock.monotonic())
 
-    def _begin_outage(self, text: str, now: float) -> Outage:
-        """The outage there is from now on, if there was none; `text` is what is known of it."""
-        if self._outage is None:
-            self._outage = Outage(now, utc_text(self._clock.now_us()), text, said_at=now)
-            self._log.error(f"outage: {text}; offsets stay, nothing is lost, trying again")
-        self._outage.error = text
-        return self._outage
-
-    def _in_outage(self, outage: Outage, now: float) -> None:
-        if now - outage.said_at >= OUTAGE_LOG_EVERY_S:
-            outage.said_at = now
-            self._log.error(f"outage for {now - outage.since:.0f} s: {outage.error}")
+    def _keep_house_meanwhile(self, now: float) -> None:
+        """In an outage: what can be seen to without the store."""
+        self._outages.tell()
         if now >= self._next_housekeeping:
             self._next_housekeeping = now + HOUSEKEEPING_EVERY_S
             self._hold_budget()
             self.files.identify_new()
             self.shipper.save_unmarked()  # sizes seen count, should the files go before the store comes back
         self._report()
-
-    def _recovered(self, outage: Outage, now: float) -> None:
-        self._log.warning(f"outage over after {now - outage.since:.1f} s: shipping what waited")
-        self._outage = None
-        if outage.is_stores:
-            self._reporter.store_since = utc_text(self._clock.now_us())
-        self._backoff.reset()
 
     def _keep_house(self, now: float) -> None:
         """Every few seconds: deleted files over their budget, losses, runs that crashed."""
@@ -504,24 +465,10 @@ class Daemon:
         except (StoreUnavailable, StateUnavailable) as error:
             self._log.warning(f"runs that crashed stay open until the next start: {error}")
 
-    def _letters_to_ledger(self, rejects: Sequence[Reject], now_us: int) -> None:
-        """The dead letters are full: say at least which bytes were not kept."""
-        losses = [
-            Loss(
-                reject.origin.file,
-                reject.origin.fingerprint,
-                reject.offset,
-                reject.offset + reject.length,
-                f"dead letters are full: {reject.reason}",
-            )
-            for reject in rejects
-        ]
-        self._ledger.write(losses, now_us)
-
     def finish(self) -> None:
         """Ship what was read, save, say so; abandon it where the store does not answer in time."""
         self._notifier.stopping("stopping")
-        if self._outage is None and self._is_loaded:
+        if self._outages.current is None and self._is_loaded:
             try:
                 self.shipper.turn(flush=True)
                 self.shipper.save()
@@ -535,17 +482,15 @@ class Daemon:
 
     def status(self) -> Status:
         """How the daemon is now."""
-        return self._reporter.current(self._outage)
+        return self._reporter.current()
 
     def _report(self, *, is_last: bool = False) -> None:
         if self._monitoring is not None:
             self._reporter.alerts = tuple(self._monitoring.raised)
-        self._reporter.report(self._outage, is_last=is_last)
+        self._reporter.report(is_last=is_last)
         self._tell_troubles()
         if self._monitoring is not None:
-            now = self._clock.monotonic()
-            outage_s = now - self._outage.since if self._outage else 0.0
-            self._monitoring.observe(self._reporter.status, outage_s, now)
+            self._monitoring.observe(self._reporter.status, self._outages.lasted_s, self._clock.monotonic())
 
     def _tell_troubles(self) -> None:
         """Say in the log what is wrong with the state directory, and when that is over."""

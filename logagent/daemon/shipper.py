@@ -14,7 +14,7 @@ import msgspec
 
 from logagent.daemon.appending import Appending
 from logagent.daemon.batch import BatchLimits, OpenBatch
-from logagent.daemon.checkpoint import NOTHING_STORED, Checkpoint, Cursor
+from logagent.daemon.checkpoint import NOTHING_STORED, Checkpoint, Cursor, why_read_again
 from logagent.daemon.checkpoint_file import CheckpointFile
 from logagent.daemon.dead_letter import DeadLetters
 from logagent.daemon.descriptors import NO_DESCRIPTOR
@@ -30,7 +30,7 @@ from logagent.errors import StateUnavailable
 from logagent.formats.lines import Parsed, parse_block, parse_cut, parse_unterminated
 from logagent.formats.record import Flag, Record
 from logagent.formats.repeats import REPEATS
-from logagent.store.protocol import Store
+from logagent.store.protocol import Store, StoreIdentity
 
 FOLD_QUIET_S: Final = 5.0
 """A record of several lines of text is over after this much quiet."""
@@ -167,7 +167,7 @@ class Shipper:
             StoreUnavailable: try again later.
         """
         identity = self._store.prepare()
-        reason = self._reason_to_start_over(identity.store_id, identity.store_seq)
+        reason = self._reason_to_start_over(identity)
         store_id = identity.store_id
         if reason and store_id == self.store_id:
             store_id = self._store.renew()  # its marks will come to those of the checkpoints that are on disk
@@ -178,18 +178,11 @@ class Shipper:
         self.store_seq = identity.store_seq
         self._is_dirty = True
 
-    def _reason_to_start_over(self, store_id: str, store_seq: int) -> str | None:
-        if not self._had_checkpoint:
-            self._had_checkpoint = True
-            return "there was no usable checkpoint: every file is read again from its start" if store_seq else None
-        if self.store_id and store_id != self.store_id:
-            return f"the store is another one ({store_id[:8]}, was {self.store_id[:8]}): every file is read again"
-        if store_seq < self.store_seq:
-            return (
-                f"the store is older than the checkpoint (sequence {store_seq}, was {self.store_seq}), "
-                "as after a restore: every file is read again"
-            )
-        return None
+    def _reason_to_start_over(self, store: StoreIdentity) -> str | None:
+        if self._had_checkpoint:
+            return why_read_again(self.store_id, self.store_seq, store)
+        self._had_checkpoint = True
+        return "there was no usable checkpoint: every file is read again from its start" if store.store_seq else None
 
     # ---- reading ---------------------------------------------------------------------------------------------
 

@@ -7,10 +7,15 @@ can say more; `v` changes only when a field here changes its meaning.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final, Literal, TypeAlias
 
 import msgspec
 
+from logagent.formats.times import SECOND_US, micros
+
+STATUS_FILE: Final = "status.json"
+"""Its name in the daemon's state directory."""
 STATUS_VERSION: Final = 1
 MAX_LISTED_FILES: Final = 100
 STALE_AFTER_S: Final = 30
@@ -111,6 +116,17 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     copies_total: int = 0
     copies: tuple[Copies, ...] = ()
     forecast: Forecast = Forecast()
+
+    def age_s(self, now_us: int) -> float:
+        """Seconds since it was written; for ever where it does not say when."""
+        try:
+            return (now_us - micros(datetime.fromisoformat(self.updated_at))) / SECOND_US
+        except ValueError:
+            return float("inf")
+
+    def is_stale(self, now_us: int) -> bool:
+        """True if its daemon should have written again since."""
+        return self.age_s(now_us) > STALE_AFTER_S
 
 
 _ENCODER: Final = msgspec.json.Encoder()

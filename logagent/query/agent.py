@@ -29,11 +29,10 @@ from logagent.query import (
     runs,
 )
 from logagent.query.execution_errors import execution_errors
-from logagent.query.freshness import LOG_FILE, daemon_document
 from logagent.query.item import Item, Page
 from logagent.query.language import parse_query
 from logagent.query.plug_ins import Embedder, HybridSearch, MemoryBackend, RelationshipExtractor
-from logagent.query.sources import Place, find_place, open_source, status_of
+from logagent.query.sources import Place, daemon_of, find_place, open_source, status_of
 from logagent.query.unseen import wait_for_ends
 from logagent.query.window import python_window
 from logagent.settings import load_settings
@@ -76,7 +75,7 @@ class SyncAgentLogManager:
         self._extractor = extractor
         self._memory = memory
         self._reader: Reader | None = None
-        self._opened: Place
+        self._opened: Place | None = None
 
     def __enter__(self) -> SyncAgentLogManager:
         return self
@@ -88,11 +87,12 @@ class SyncAgentLogManager:
         """Let go of the store; the next question opens it again."""
         if self._reader is not None:
             self._reader.close()
-            self._reader = None
+            self._reader = self._opened = None
 
     @property
     def _place(self) -> Place:
-        return find_place(*self._given)
+        """Where the open store is, else where settings say so."""
+        return self._opened or find_place(*self._given)
 
     @property
     def reader(self) -> Reader:
@@ -101,10 +101,9 @@ class SyncAgentLogManager:
         As far as that can be waited for: see `unseen`.
         """
         if self._reader is None:
-            self._opened = self._place
-            self._reader = open_source(self._opened.url)
-        if self._opened.is_store:
-            wait_for_ends(self._reader, status_of(self._opened))
+            place = self._place
+            self._reader, self._opened = open_source(place.url), place
+        wait_for_ends(self._reader, status_of(self._place))
         return self._reader
 
     def interrupt(self) -> None:
@@ -240,9 +239,7 @@ class SyncAgentLogManager:
         >>> log.overview()[0].runs_by_status.failed
         1
         """
-        place = self._place
-        daemon = daemon_document(status_of(place), _now_us()) if place.is_store else LOG_FILE
-        return runs.overview(self.reader, daemon)
+        return runs.overview(self.reader, daemon_of(self._place, status_of(self._place), _now_us()))
 
     def runs(
         self,

@@ -33,7 +33,7 @@ class ErrorQuestion(msgspec.Struct, frozen=True, kw_only=True):
     """Which errors.
 
     Attributes:
-        only_new: never seen in the script before, see `_since`, or come back there since after it was resolved.
+        only_new: never seen in the script before, see `errors`, or come back there since after it was resolved.
         since_run: what counts as before: all runs up to this one, of its script; `@last-good` is that of each script.
         file: errors that this file has a part in, by its trailing path parts.
         window: last seen in it.
@@ -104,7 +104,7 @@ class _Before:
 
     def knows_not(self, tally: ErrorTally) -> bool:
         """True for an error that the script had never had."""
-        if self.run is not None and tally.script_name != self.run.run.script_name:
+        if not self._is_about(tally):
             return False
         since_us = self.since_us(tally.script_name)
         return since_us is None or tally.first_started_us > since_us
@@ -113,10 +113,12 @@ class _Before:
         """True too for an error that the script has had again, though it was resolved."""
         if self.knows_not(tally):
             return True
-        if self.run is not None and tally.script_name != self.run.run.script_name:
+        if not self._is_about(tally) or error_state(resolution, tally.last_us) != REGRESSED:
             return False
-        since_us = self.since_us(tally.script_name) or 0
-        return error_state(resolution, tally.last_us) == REGRESSED and tally.last_started_us > since_us
+        return tally.last_started_us > (self.since_us(tally.script_name) or 0)
+
+    def _is_about(self, tally: ErrorTally) -> bool:
+        return self.run is None or tally.script_name == self.run.run.script_name
 
     def since_us(self, script: str) -> int | None:
         """Start of the run up to which errors of the script are known; None where all are new."""

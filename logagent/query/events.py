@@ -9,6 +9,7 @@ import msgspec
 
 from logagent.errors import BadQuery, NotFound
 from logagent.formats.record import UNKNOWN_EXECUTION, Record
+from logagent.query.comparison import level_number
 from logagent.query.cursor import (
     Cursor,
     decode_cursor,
@@ -69,11 +70,11 @@ def filters(
     *,
     run: str | None = None,
     script: str | None = None,
-    level_no: int | None = None,
+    level: str | None = None,
 ) -> Condition:
-    """The condition of a query text with the usual filters beside it.
+    """The condition of a query text with the usual filters beside it; `level` is the least one.
 
-    >>> filters("timeout", level_no=40) == parse_query("timeout level>=error")
+    >>> filters("timeout", level="error") == parse_query("timeout level>=error")
     True
     """
     parts = [parse_query(text)]
@@ -81,8 +82,8 @@ def filters(
         parts.append(Compare(Field.RUN, "=", run))
     if script is not None:
         parts.append(Compare(Field.SCRIPT, "=", script))
-    if level_no is not None:
-        parts.append(Compare(Field.LEVEL, ">=", level_no))
+    if level:
+        parts.append(Compare(Field.LEVEL, ">=", level_number(level)))
     return all_of(parts)
 
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from logagent.formats.status import STALE_AFTER_S, Status, decode_status, losses_told
-from logagent.formats.times import SECOND_US, micros
+from logagent.formats.status import Status, decode_status, losses_told
 
-STATUS_FILE: Final = "status.json"
 LOG_FILE: Final = {"state": "none", "says": "no daemon was asked: this is a log file, read as it stands"}
 """In place of a daemon's document where the source is no store."""
 
@@ -30,8 +27,7 @@ def daemon_document(status: Status | None, now_us: int) -> dict[str, Any]:
     """
     if status is None:
         return {"state": "absent", "says": "no daemon has reported here; new lines are not being stored"}
-    age_s = _age_s(status, now_us)
-    is_stale = age_s is None or age_s > STALE_AFTER_S
+    is_stale = status.is_stale(now_us)
     is_stopped = status.state == "stopped"
     return {
         "state": "stale" if is_stale and not is_stopped else status.state,
@@ -46,13 +42,6 @@ def daemon_document(status: Status | None, now_us: int) -> dict[str, Any]:
         "dead_letters": status.totals.dead_letters,
         "lost_bytes": status.totals.lost_bytes,
     }
-
-
-def _age_s(status: Status, now_us: int) -> float | None:
-    try:
-        return (now_us - micros(datetime.fromisoformat(status.updated_at))) / SECOND_US
-    except ValueError:
-        return None
 
 
 def _stale_sentence(status: Status) -> str:

@@ -206,7 +206,7 @@ def overview(reader: Reader, daemon: Mapping[str, Any]) -> Page:
     """What ran, what failed, and how far the daemon is: one item with everything.
 
     Args:
-        daemon: `freshness.daemon_document` or `freshness.LOG_FILE`, as the item shows it.
+        daemon: `sources.daemon_of`, as the item shows it.
 
     >>> overview(reader, {})[0].runs
     3

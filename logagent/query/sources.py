@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from logagent.errors import NotFound, StoreUnavailable
-from logagent.formats.status import Status
-from logagent.query.freshness import STATUS_FILE, read_status
+from logagent.formats.status import STATUS_FILE, Status
+from logagent.query.freshness import LOG_FILE, daemon_document, read_status
 from logagent.settings import load_settings, parse_store_url, resolve_store_url
 from logagent.settings.addresses import SqliteAddress
 from logagent.store import open_reader
@@ -84,15 +84,24 @@ def open_with_notes(url: str) -> tuple[Reader, list[str]]:
 def status_of(place: Place, *, is_named: bool = True) -> Status | None:
     """The status of the daemon that fills the store, if it reports in the state directory or beside the store.
 
+    None for a log file.
+
     Args:
         is_named: whoever asks named the store, so that a daemon of another one does not count.
     """
+    if not place.is_store:
+        return None
     beside = os.path.dirname(place.url.removeprefix("sqlite://"))
     for directory in (place.state_dir, beside):
         found = read_status(os.path.join(directory, STATUS_FILE))
         if found is not None and (not is_named or found.store.url == place.url):
             return found
     return None
+
+
+def daemon_of(place: Place, status: Status | None, now_us: int) -> dict[str, Any]:
+    """What an answer from there says of the daemon, whose status that is."""
+    return daemon_document(status, now_us) if place.is_store else dict(LOG_FILE)
 
 
 def _open_store(url: str) -> Reader:

@@ -17,7 +17,7 @@ from typing import Final
 import msgspec
 
 from logagent.formats.fold import RUNNING
-from logagent.formats.status import STALE_AFTER_S, Status
+from logagent.formats.status import Status
 from logagent.formats.times import SECOND_US, micros
 from logagent.query.wording import is_plain_name
 from logagent.store.protocol import Reader
@@ -52,7 +52,7 @@ def wait_for_ends(reader: Reader, status: Status | None, sleep: Callable[[float]
     now_us = time.time_ns() // 1_000
     told_us = _micros(status.updated_at) or now_us
     unseen = _unseen(reader, _ends(status.watched, min(told_us, now_us - _RECENT_US)))
-    is_at_work = status.state in ("ok", "degraded") and now_us - told_us <= STALE_AFTER_S * SECOND_US
+    is_at_work = status.state in ("ok", "degraded") and not status.is_stale(now_us)
     looks = int(PATIENCE_S / _LOOK_EVERY_S) if is_at_work else 0
     while unseen and looks:
         sleep(_LOOK_EVERY_S)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import sys
 import uuid
@@ -93,18 +92,3 @@ def test_a_manager_that_does_not_read_blocks_nothing(manager, notifier):
     for count in range(10_000):
         notifier.status(f"line {count}")
     assert heard(manager) == ["STATUS=line 0"]
-
-
-@pytest.mark.parametrize(
-    ("environ", "expected"),
-    [
-        ({"WATCHDOG_USEC": "30000000"}, 30.0),
-        ({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": str(os.getpid())}, 30.0),
-        ({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "1"}, None),
-        ({"WATCHDOG_USEC": "0"}, None),
-        ({"WATCHDOG_USEC": "x"}, None),
-        ({}, None),
-    ],
-)
-def test_the_watchdogs_interval_is_taken_only_where_it_is_meant_for_us(environ, expected):
-    assert Notifier.from_environment(environ).watchdog_s == expected

@@ -172,6 +172,15 @@ def test_status_exits_0_only_while_the_daemon_is_well_and_there(
     assert word in logagent(rig, "status", code=code)
 
 
+def test_doctor_tells_of_a_daemon_that_is_not_heard_of(rig: Rig) -> None:
+    rig.start()
+    rig.settle()
+    path = rig.state / "status.json"
+    assert "s old: it is gone or hangs" in logagent(rig, "doctor", code=1)
+    path.write_bytes(path.read_bytes()[:50])
+    assert "cannot be read as a status" in logagent(rig, "doctor", code=1)
+
+
 def test_a_drain_tells_what_it_could_not_read(rig: Rig) -> None:
     """`logagent run --once` ends with 1 then: it is not done."""
     packed = gzip.compress(natives("a", 0, 500).encode())

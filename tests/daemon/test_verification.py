@@ -245,7 +245,7 @@ def test_without_a_checkpoint_or_with_another_store_what_is_missing_waits(rig: R
         (rig.state / f"{name}.away").rename(rig.state / name)
     (rig.state / "logs.db").unlink()
     report = verified(rig)
-    assert (counts(report), "another store" in report.notes[0]) == ({"waiting": 10}, True)
+    assert (counts(report), "the store is another one" in report.notes[0]) == ({"waiting": 10}, True)
 
 
 # ---- damage -----------------------------------------------------------------------------------------------------

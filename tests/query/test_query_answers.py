@@ -271,6 +271,33 @@ def test_a_reference_in_a_query_stays_what_it_was_on_the_first_page(tmp_path: Pa
 # ---- the agent's object ----
 
 
+def test_python_asks_by_bookmarks_as_commands_do(tmp_path: Path) -> None:
+    """What was stored since the last question with that name, however old it is."""
+    url = filled(tmp_path, usual_story().records)
+    with SyncAgentLogManager(url, str(tmp_path)) as log:
+        first = log.search("level>=error", since_read="me"), log.errors(since_read="me")
+        again = log.search("level>=error", since_read="me"), log.errors(since_read="me")
+        later = Story(msgspec.structs.replace(ORIGIN, fingerprint=3), start_us=NOON_US - 10**9)
+        append(url, [later.log("disk is full", "ERROR")])
+        news = log.search("level>=error", since_read="me"), log.errors(since_read="me")
+    assert [[each.message for each in page] for page in first] == [["db-7 refused connection"]] * 2
+    assert [len(page) for page in again] == [0, 0]
+    assert [[each.message for each in page] for page in news] == [["disk is full"]] * 2
+
+
+def test_python_asks_for_what_is_new(tmp_path: Path) -> None:
+    """Errors that are news, and templates that nothing before a moment has."""
+    story = usual_story()
+    later = Story(msgspec.structs.replace(ORIGIN, fingerprint=3), start_us=NOON_US + 10**9)
+    url = filled(
+        tmp_path, [*story.records, later.log("loaded 43 rows", function_name="load"), later.log("disk is full")]
+    )
+    with SyncAgentLogManager(url, str(tmp_path)) as log:
+        since = datetime.fromtimestamp(NOON_US / 1e6 + 900, UTC)
+        assert [each.text for each in log.patterns(new_since=since)] == ["disk is full"]
+        assert [each.message for each in log.errors(new=True)] == ["db-7 refused connection"]
+
+
 def test_plain_text_means_any_word_best_first(log: SyncAgentLogManager) -> None:
     """No syntax: a colon or a quote in the text is text."""
     page = log.search_logs('failed: "retrying" (refused')

@@ -7,7 +7,6 @@ import click
 from logagent.query import counts
 from logagent.query.commands.options import filtering, reading, window, words
 from logagent.query.commands.session import Session
-from logagent.query.comparison import level_number
 from logagent.query.events import filters
 from logagent.query.item import Page
 from logagent.query.render.charts import bar
@@ -65,4 +64,4 @@ def fields(
 
 
 def _where(session: Session, run: str | None, script: str | None, level: str | None) -> Condition:
-    return filters(session.text(), run=run, script=script, level_no=level_number(level) if level else None)
+    return filters(session.text(), run=run, script=script, level=level)

@@ -8,7 +8,6 @@ from logagent.formats.visible import visible_lines
 from logagent.query import events
 from logagent.query.commands.options import filtering, paging, reading, window, words
 from logagent.query.commands.session import Session, write
-from logagent.query.comparison import level_number
 from logagent.query.item import Item, Page
 from logagent.query.language import parse_query
 from logagent.query.ranking import ranking_words
@@ -47,7 +46,7 @@ def search(
     logagent-query --help.
     """
     text = session.text()
-    where = events.filters(text, run=run, script=script, level_no=level_number(level) if level else None)
+    where = events.filters(text, run=run, script=script, level=level)
     question = events.EventQuestion(
         where=where,
         any_of=ranking_words(parse_query(text)) if rank else None,

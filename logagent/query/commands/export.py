@@ -8,7 +8,6 @@ from logagent.errors import BadQuery
 from logagent.query import events
 from logagent.query.commands.options import filtering, reading, window, words
 from logagent.query.commands.session import Session, note, write
-from logagent.query.comparison import level_number
 from logagent.query.documents import plain
 from logagent.query.export_files import export_file
 from logagent.query.references import RunNames
@@ -38,7 +37,7 @@ def export(
 
     Run lines and learnings come along where the question is about scripts and runs only.
     """
-    where = events.filters(session.text(), run=run, script=script, level_no=level_number(level) if level else None)
+    where = events.filters(session.text(), run=run, script=script, level=level)
     span = session.window(since, until)
     selection = Selection(
         where=RunNames(session.reader).in_condition(where),

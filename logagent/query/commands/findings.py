@@ -7,7 +7,6 @@ import click
 from logagent.query.commands.options import filtering, reading, window, words
 from logagent.query.commands.session import Session
 from logagent.query.commands.writing import writer
-from logagent.query.comparison import level_number
 from logagent.query.events import filters
 from logagent.query.render.budget import DEFAULT_TOKENS
 from logagent.store.selection import EVERYTHING
@@ -114,7 +113,7 @@ def patterns(
     """Events by template, with counts."""
     from logagent.query import patterns as questions
 
-    where = filters(session.text(), run=run, script=script, level_no=level_number(level) if level else None)
+    where = filters(session.text(), run=run, script=script, level=level)
     is_whole_run = run is not None and not (session.words or script or level)
     question = questions.PatternQuestion(
         where=EVERYTHING if is_whole_run else where,

@@ -12,11 +12,10 @@ from typing import Any, Final, Literal
 
 from logagent.errors import BadQuery, NotFound
 from logagent.formats.status import Status
-from logagent.query.freshness import LOG_FILE, daemon_document
 from logagent.query.item import Page, Window
 from logagent.query.render.budget import DEFAULT_TOKENS, Ways
 from logagent.query.render.escape import json_text
-from logagent.query.sources import Place, find_place, open_with_notes, status_of
+from logagent.query.sources import Place, daemon_of, find_place, open_with_notes, status_of
 from logagent.query.unseen import wait_for_ends
 from logagent.query.window import resolve_window
 from logagent.query.wording import command, with_source
@@ -66,10 +65,9 @@ class Session:
     def reader(self) -> Reader:
         """The source, opened on first use."""
         reader, self.notes = open_with_notes(self.place.url)
-        if self.place.is_store:
-            unseen = wait_for_ends(reader, self.status)
-            self.is_behind = bool(unseen)
-            self.notes += unseen
+        unseen = wait_for_ends(reader, self.status)
+        self.is_behind = bool(unseen)
+        self.notes += unseen
         return reader
 
     @cached_property
@@ -84,7 +82,7 @@ class Session:
     @property
     def daemon(self) -> dict[str, Any]:
         """What an answer says of the daemon."""
-        return daemon_document(self.status, self.now_us) if self.place.is_store else dict(LOG_FILE)
+        return daemon_of(self.place, self.status, self.now_us)
 
     @property
     def now_us(self) -> int:

@@ -12,7 +12,6 @@ from logagent.formats.fold import RUNNING, SUCCESS, UNKNOWN
 from logagent.query import events
 from logagent.query.commands.options import filtering, reading, words
 from logagent.query.commands.session import Session, note, wait, write
-from logagent.query.comparison import level_number
 from logagent.query.documents import event_item
 from logagent.query.following import Following
 from logagent.query.references import RunNames, run_id_of
@@ -51,9 +50,7 @@ def tail(
     room = Room(session.max_tokens) if session.form == "compact" else None
     show = _printer(session) if room is None else room.show
     execution_id = run_id_of(session.reader, run) if run else None
-    where = events.filters(
-        session.text(), run=execution_id, script=script, level_no=level_number(level) if level else None
-    )
+    where = events.filters(session.text(), run=execution_id, script=script, level=level)
     following = Following(session.reader, RunNames(session.reader).in_condition(where))
     try:
         return _follow(session, following, show, lines, execution_id if until_end else None)

@@ -12,7 +12,6 @@ import msgspec
 from logagent.errors import BadQuery, LogagentError, NotFound
 from logagent.formats.visible import visible
 from logagent.query import difference, errors, events, expectations, free, learning, patterns, runs, similar, why
-from logagent.query.freshness import LOG_FILE, daemon_document
 from logagent.query.item import Page, Window
 from logagent.query.language import parse_query
 from logagent.query.mcp.arguments import Arguments
@@ -21,7 +20,7 @@ from logagent.query.render.budget import CHARACTERS_PER_TOKEN, DEFAULT_TOKENS, M
 from logagent.query.render.compact import compact
 from logagent.query.render.escape import json_text
 from logagent.query.render.failure import error_word
-from logagent.query.sources import Place, open_source, status_of
+from logagent.query.sources import Place, daemon_of, open_source, status_of
 from logagent.query.unseen import wait_for_ends
 from logagent.query.window import resolve_window
 from logagent.query.wording import PROGRAM
@@ -84,7 +83,7 @@ class Tools:
 
     def _answered(self, definition: ToolDefinition, arguments: Arguments, given: Mapping[str, Any]) -> Answer:
         now = datetime.now(UTC)
-        unseen = wait_for_ends(self.reader, status_of(self._place)) if self._place.is_store else []
+        unseen = wait_for_ends(self.reader, status_of(self._place))
         first, *rest = _ASKED[definition.name](self, arguments, now)
         pages = [first.with_hints([*unseen, *first.hints]), *rest]
         budget = arguments.number("max_tokens", DEFAULT_TOKENS) if "max_tokens" in definition.properties else 0
@@ -99,8 +98,7 @@ class Tools:
     def overview(self, arguments: Arguments, now: datetime) -> list[Page]:
         """What is there, new errors or all of a time, what is overdue."""
         script, since = arguments.text("script"), arguments.text("since")
-        status = status_of(self._place)
-        daemon = daemon_document(status, _us(now)) if self._place.is_store else LOG_FILE
+        daemon = daemon_of(self._place, status_of(self._place), _us(now))
         question = errors.ErrorQuestion(
             script=script,
             only_new=since is None,

@@ -7,7 +7,6 @@ Everything goes through the driver's raw request, which passes bytes untouched. 
 from __future__ import annotations
 
 import asyncio
-import re
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeAlias, TypeVar
@@ -37,7 +36,6 @@ _CONFLICTS: Final = 8
 """So often a write that met another one is sent again at once; conflicts are over in milliseconds."""
 _BATCH: Final = 1_000_000
 """Rows of one answer: our queries bound themselves, so none needs a second request."""
-_TLS_OBJECT: Final = re.compile(r" ssl:<[^>]*>")
 _FAILED: Final = (ArangoClientError, aiohttp.ClientError, TimeoutError, OSError)
 
 
@@ -287,10 +285,13 @@ class Connection:
 
 
 def _described(error: BaseException | None) -> str:
-    """What went wrong, in a line; a time-out's own text is empty, a refused connection's shows an object of ours."""
+    """What went wrong, in a line; a time-out's own text is empty, and that of no connection shows an object of ours."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    return _TLS_OBJECT.sub("", f"{error}") or type(error).__name__
+    is_about_certificate = isinstance(error, aiohttp.ClientConnectorCertificateError)
+    if isinstance(error, aiohttp.ClientConnectorError) and not is_about_certificate:
+        return f"cannot connect to {error.host}:{error.port}: {error.strerror or error.os_error}"
+    return f"{error}" or type(error).__name__
 
 
 def _server_error(response: Response) -> ServerError:

@@ -33,34 +33,10 @@ class Reaction(Enum):
     """Database, collection or view is not there (yet): set up again."""
 
 
-_RETRY: Final = frozenset(
-    {
-        18,
-        21,
-        28,
-        29,
-        30,
-        38,
-        503,
-        504,
-        1302,
-        1303,
-        1304,
-        1305,
-        1402,
-        1403,
-        1404,
-        1429,
-        1447,
-        1449,
-        1457,
-        1464,
-        1465,
-        1474,
-        1478,
-    }
-    | {1481, 1489, 1490, 1491, 1492, 1495, 1496, 1521, 1600, 1654, 1655, 7009, 7010, 7011, 21003, 21004, 21005}
-)
+_RETRY: Final = frozenset({18, 21, 28, 29, 30, 38, 503, 504, 1302, 1303, 1304, 1305, 1402, 1403, 1404, 1429, 1447}) | {
+    *(1449, 1457, 1464, 1465, 1474, 1478, 1481, 1489, 1490, 1491, 1492, 1495, 1496, 1521, 1600, 1654, 1655),
+    *(7009, 7010, 7011, 21003, 21004, 21005),
+}
 _PERSON: Final = frozenset({3, 32, 1004, 1104, 7004, *range(9001, 9009)})
 _DOCUMENT: Final = frozenset({600, 1210, 1216, 1221, 1222, 1225, 1226, 1227, 1233, 1239, 1466, 1468, 1469, 1620})
 _NOT_READY: Final = frozenset({1203, 1228})
@@ -69,7 +45,6 @@ _TOO_LARGE: Final = 413
 """Of a whole request, by the server or a proxy before it: halves may go through."""
 FORBIDDEN: Final = 11
 CONFLICT: Final = 1200
-DUPLICATE: Final = 1210
 KILLED: Final = 1500
 CORRUPT: Final = 1100
 

@@ -36,7 +36,7 @@ class _FileSeen:
 
 
 class Intake:
-    """Sorts out a batch. `places` says for each of its events which record of the batch it is."""
+    """Sorts out a batch."""
 
     def __init__(self, arrival: int, encoder: EventEncoder, errors: ErrorsSeen) -> None:
         self._arrival = arrival
@@ -46,7 +46,6 @@ class Intake:
         self._files: dict[int, _FileSeen] = {}
         self._made: dict[int, EventDocument] = {}
         self.events: Sequence[Record] = []
-        self.places: Sequence[int] = []
         self.folded: Sequence[Record] = []
         self.with_embeddings: list[Record] = []
         self.expired = 0
@@ -72,13 +71,12 @@ class Intake:
             raise _contradiction(records[contradictory[0]], contradictory[0])
         is_log = [type(record.line) is LogLine for record in records]
         if is_expired is None and all(is_log):  # as nearly always
-            self.events, self.places = records, range(len(records))
+            self.events = records
             return
         self.folded = [record for record, is_event in zip(records, is_log, strict=True) if not is_event]
-        there = [place for place, is_event in enumerate(is_log) if is_event]
-        self.places = [place for place in there if is_expired is None or not is_expired(records[place])]
-        self.events = [records[place] for place in self.places]
-        self.expired = len(there) - len(self.places)
+        logs = [record for record, is_event in zip(records, is_log, strict=True) if is_event]
+        self.events = [record for record in logs if is_expired is None or not is_expired(record)]
+        self.expired = len(logs) - len(self.events)
 
     def _see_files(self, records: Sequence[Record]) -> None:
         """By the identity of their origins: hashing the texts of one for every record would cost more."""
@@ -118,9 +116,9 @@ class Intake:
             array("q", [line.pid or 0 for line in lines])
             array("q", [line.line_number or 0 for line in lines])
         except OverflowError:
-            for place, line in zip(self.places, lines, strict=True):
+            for record, line in zip(self.events, lines, strict=True):
                 if not all(-_LIMIT <= (n or 0) < _LIMIT for n in (line.level_no, line.pid, line.line_number)):
-                    raise _too_great(records[place], place) from None
+                    raise _too_great(record, place_of(record, records)) from None
 
     def body(self) -> bytearray:
         """The event documents as one array of JSON."""
@@ -147,6 +145,11 @@ class Intake:
             for execution_id, (first_us, script) in self._runs.items()
             if has_run(execution_id)
         ]
+
+
+def place_of(record: Record, records: Sequence[Record]) -> int:
+    """Which of a batch it is: this very one, not one that is equal."""
+    return next(place for place, each in enumerate(records) if each is record)
 
 
 def _too_great(record: Record, index: int) -> RecordRejected:

@@ -19,7 +19,7 @@ from logagent.store.arango.documents import EventEncoder, embeddings_of
 from logagent.store.arango.errors import NotReady, ServerError, is_about_one_document, translation
 from logagent.store.arango.folded import run_of
 from logagent.store.arango.insert import insert, insert_objects
-from logagent.store.arango.intake import Intake
+from logagent.store.arango.intake import Intake, place_of
 from logagent.store.arango.prune_log import PruneLog, bound_criteria
 from logagent.store.arango.schema import EMBEDDINGS, ERRORS, EVENTS, LINES
 from logagent.store.arango.setup import identity_of, set_up, set_up_again
@@ -256,8 +256,7 @@ def _placed(sent: Sequence[Record], records: Sequence[Record], url: str) -> Iter
             raise
         if not is_about_one_document(error.number):
             raise translation(ServerError(error.number, 400, str(error)), url) from error
-        place = next(place for place, record in enumerate(records) if record is sent[error.index])
-        raise RecordRejected(str(error), number=error.number, index=place) from error
+        raise RecordRejected(str(error), number=error.number, index=place_of(sent[error.index], records)) from error
 
 
 def _open_run(found: _Open) -> OpenRun:

@@ -114,9 +114,7 @@ def _translated(error: apsw.Error, path: str) -> QueryError | Exception:
     said = str(error)
     if isinstance(error, apsw.AuthError | apsw.ReadOnlyError | apsw.PermissionsError) or _FORBIDDEN.search(said):
         return NotPermitted(f"only reading is allowed here: {said}")
-    if isinstance(
-        error, apsw.SQLError | apsw.TooBigError | apsw.ConstraintError | apsw.MismatchError | apsw.RangeError
-    ):
+    if isinstance(error, _ASKED_WRONGLY):
         position = getattr(error, "error_offset", -1)
         return BadQuery(f"SQL: {said}", position=position if position >= 0 else None)
     return translation(error, path)
