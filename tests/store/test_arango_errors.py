@@ -68,14 +68,6 @@ def test_what_may_be_about_a_document_is(number: int) -> None:
     assert is_about_one_document(number)
 
 
-def test_a_server_that_is_not_there_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The client library's own text shows an object of ours."""
-    monkeypatch.setenv("ARANGO_PASSWORD", "secret")
-    with closing(open_store("arangodb://root@127.0.0.1:1/gone")) as store, pytest.raises(StoreUnavailable) as told:
-        store.prepare()
-    assert "127.0.0.1:1: " in str(told.value) and "<" not in str(told.value)
-
-
 # TLS
 
 

@@ -256,6 +256,6 @@ def test_a_server_that_is_not_there_is_told_by_host_and_reason(monkeypatch: pyte
     monkeypatch.setenv("ARANGO_PASSWORD", "secret")
     with (
         closing(open_store("arangodb://127.0.0.1:1/none")) as opened,
-        pytest.raises(StoreUnavailable, match=r"does not answer: Cannot connect to host 127\.0\.0\.1:1 \[[^<>]*\]$"),
+        pytest.raises(StoreUnavailable, match=r"does not answer: cannot connect to 127\.0\.0\.1:1: [^<>]*$"),
     ):
         opened.prepare()
