@@ -101,6 +101,7 @@ def _limits(_settings: Settings) -> Iterator[Finding]:
 
 
 def _daemon(settings: Settings) -> Iterator[Finding]:
+    from logagent.daemon.processes import answers
     from logagent.formats.status import STATUS_FILE, decode_status
 
     try:
@@ -115,6 +116,8 @@ def _daemon(settings: Settings) -> Iterator[Finding]:
     elif status.is_stale(now_us):
         said = f"the daemon's last word is {status.age_s(now_us):.0f} s old: it is gone or hangs"
         yield Finding("bad", said, "logagent run")
+    elif status.state != "stopped" and not answers(status.pid):
+        yield Finding("bad", f"the daemon (pid {status.pid}) is gone: it ended without a word", "logagent run")
     else:
         yield from _of_status(status)
 

@@ -181,6 +181,17 @@ def test_doctor_tells_of_a_daemon_that_is_not_heard_of(rig: Rig) -> None:
     assert "cannot be read as a status" in logagent(rig, "doctor", code=1)
 
 
+def test_doctor_tells_at_once_of_a_daemon_that_ended_without_a_word(rig: Rig) -> None:
+    rig.clock.step_wall(time.time() - rig.clock.now_us() / 1e6)
+    rig.start()
+    rig.settle()
+    path = rig.state / "status.json"
+    status = decode_status(path.read_bytes())
+    assert status is not None
+    path.write_bytes(encode_status(msgspec.structs.replace(status, pid=2**22 + 1)))
+    assert f"(pid {2**22 + 1}) is gone" in logagent(rig, "doctor", code=1)
+
+
 def test_a_drain_tells_what_it_could_not_read(rig: Rig) -> None:
     """`logagent run --once` ends with 1 then: it is not done."""
     packed = gzip.compress(natives("a", 0, 500).encode())
