@@ -68,7 +68,7 @@ def encode_on(structs: Sequence[msgspec.Struct], array: bytearray) -> None:
     end = max(len(array) - 1, 0)
     try:
         _ENCODER.encode_into(structs, array, end)
-        is_usual = array.find(_ESCAPE_UTF8, end) < 0
+        is_usual = array.find(_ESCAPE_UTF8[0], end) < 0 or array.find(_ESCAPE_UTF8, end) < 0  # one byte: a 40th
     except UnicodeEncodeError:
         is_usual = False
     if not is_usual:

@@ -59,8 +59,9 @@ class BodyEncoder:
         for start in range(0, len(records), _TOGETHER):
             some = records[start : start + _TOGETHER]
             documents = self._documents(some)
-            if made:
-                documents = [made.get(place, document) for place, document in enumerate(documents, start)]
+            for place, document in made.items():
+                if start <= place < start + len(documents):
+                    documents[place - start] = document
             encode_on(documents, found)
         return found
 
