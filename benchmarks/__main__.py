@@ -175,6 +175,7 @@ def growth(plan: Plan) -> Figures:
     """(k): CPU per row as the store grows, and the longest append."""
     with scratch() as directory:
         corpus.write(f"{directory}/logs", plan.growth_rows)
+        os.sync()  # else the store's syncs wait for gigabytes of our own
         figures = child("benchmarks.draining", f"sqlite://{directory}/logs.db", f"{directory}/logs", f"{directory}/s")
     powers = range(5, int(math.log10(plan.growth_rows)) + 1)
     points = {str(10**power): {"append_cpu_us": _append_us(figures["appends"], 10**power)} for power in powers}
