@@ -16,6 +16,7 @@ import msgspec
 from logagent.daemon.checkpoint import FileEntry
 from logagent.daemon.descriptors import ANOTHER_FILE, Descriptors
 from logagent.daemon.discovery import Look, Sighting
+from logagent.daemon.facts import identity_at
 from logagent.daemon.file import File, Seen
 from logagent.daemon.follow_rules import FollowRules
 from logagent.daemon.identity import FileFacts, Identity
@@ -134,7 +135,7 @@ class Files:
     def _meet(self, sighting: Sighting, look: Look, now: float) -> None:
         """A file that is not followed yet."""
         directory_device = look.listed.get(os.path.dirname(sighting.path))
-        file = File(sighting, Identity(sighting.device, sighting.inode, 0), directory_device)
+        file = File(sighting, _identity_of(sighting), directory_device)
         file.grown_at = now
         self._by_inode[(sighting.device, sighting.inode)] = file
         if self.recognition.take_up(file, sighting):
@@ -412,6 +413,15 @@ class Files:
             if file.stream is not None:
                 file.stream.start_over()
             self._busy[id(file)] = file
+
+
+def _identity_of(sighting: Sighting) -> Identity:
+    """What was seen; its birth time is 0 where only a descriptor would tell, or the name is another file's by now."""
+    found = identity_at(sighting.path)
+    seen = Identity(sighting.device, sighting.inode, 0)
+    if found is None or (found.device, found.inode) != (seen.device, seen.inode) or found.birth > sighting.ctime_ns:
+        return seen
+    return found
 
 
 def _is_due(file: File, now: float, idle_after_s: float) -> bool:
