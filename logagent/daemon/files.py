@@ -17,7 +17,7 @@ from logagent.daemon.checkpoint import FileEntry
 from logagent.daemon.descriptors import ANOTHER_FILE, Descriptors
 from logagent.daemon.discovery import Look, Sighting
 from logagent.daemon.facts import identity_at
-from logagent.daemon.file import File, Seen
+from logagent.daemon.file import File
 from logagent.daemon.follow_rules import FollowRules
 from logagent.daemon.identity import FileFacts, Identity
 from logagent.daemon.recognition import Recognition
@@ -107,13 +107,12 @@ class Files:
         is_touched = file is not None and file.ctime_ns != sighting.ctime_ns
         if file is not None and is_touched and not self.descriptors.open(file, sighting.path):
             if file.trouble != ANOTHER_FILE:
-                former_path = file.seen.former_path if file.seen else file.path
+                file.see(sighting.size, sighting.ctime_ns, now, now_us)
                 self._moved_to(file, sighting.path, look, names)  # or it would be looked for under another's name
-                file.seen = Seen(former_path, file.sizes_seen(sighting.size), sighting.ctime_ns, now, now_us)
                 self._busy[id(file)] = file
                 return
-            if file.seen is not None:
-                file.path, file.seen = file.seen.former_path, None
+            if file.seen is not None and not _identity_of(sighting).birth:  # that may have been the other one
+                file.path, file.seen = file.seen.changes[0].former_path, None
             self._retire(file, now_us)  # its inode number was given to another file
             file = None
         if file is None:
@@ -151,8 +150,11 @@ class Files:
     def _changed(self, file: File, size: int, ctime_ns: int, now: float, now_us: int) -> None:
         seen, file.seen = file.seen, None
         if seen is not None:
-            for earlier in seen.sizes:
-                self._changed(file, earlier, ctime_ns, seen.now, seen.now_us)
+            path = file.path
+            for change in seen.changes:
+                file.path = change.former_path
+                self._changed(file, change.size, ctime_ns, seen.now, seen.now_us)
+            file.path = path
         if size != file.size:
             file.grown_at = now
         acknowledged = file.stream.acknowledged.offset if file.stream else 0
@@ -307,11 +309,9 @@ class Files:
         return file.tail
 
     def _take_seen(self, file: File) -> None:
-        """Take in what was seen while it could not be opened; what is lost was seen by its name before."""
+        """Take in what was seen while it could not be opened."""
         if (seen := file.seen) is not None:
-            path, file.path = file.path, seen.former_path
             self._changed(file, seen.size, seen.ctime_ns, seen.now, seen.now_us)
-            file.path = path
 
     def close(self, file: File) -> None:
         """Free its descriptor; it is opened again when there is more to read."""

@@ -97,6 +97,43 @@ def test_a_file_that_was_never_opened_is_told_from_the_next_with_its_inode_numbe
     assert rig.losses() == [(name, 0, size) for name, size in sizes.items()]
 
 
+def test_what_was_lost_of_a_file_that_could_not_be_opened_is_told_by_the_name_it_was_seen_under(
+    make_rig: Callable[..., Rig],
+) -> None:
+    rig = make_rig(max_open=1)
+    deleted = rig.write("b.jsonl", natives("b", 0, 1))
+    rig.start()
+    rig.turn()
+    deleted.unlink()
+    rig.look()  # from now on its descriptor cannot be had, until it is let go
+    path = rig.write("a.jsonl", natives("a", 0, 1))
+    rig.look()
+    os.truncate(path, 0)
+    path.rename(path.with_name("a.jsonl.1"))
+    rig.rest(60)
+    assert rig.losses() == [("a.jsonl", 0, len(natives("a", 0, 1)))]
+
+
+def test_what_was_seen_of_a_file_that_could_not_be_opened_is_in_the_ledger_though_its_inode_number_was_given_on(
+    make_rig: Callable[..., Rig],
+) -> None:
+    rig = make_rig(max_open=1)
+    rig.write("b.jsonl", natives("b", 0, 1))
+    rig.start()
+    rig.take_store_away()
+    rig.turn()  # from now on its descriptor cannot be had
+    for lines in (1, 2):
+        path = rig.write("a.jsonl", natives("a", 0, lines))
+        rig.look()
+    size = path.stat().st_size
+    path.unlink()
+    rig.write("c.jsonl", natives("c", 0, 1))
+    rig.look()
+    rig.bring_store_back()
+    rig.rest(60)
+    assert rig.losses() == [("a.jsonl", 0, size)]
+
+
 def test_what_was_seen_of_a_file_that_could_not_be_opened_is_in_the_ledger_though_it_was_cut_and_grew_since(
     make_rig: Callable[..., Rig],
 ) -> None:
