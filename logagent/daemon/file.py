@@ -92,6 +92,13 @@ class File:
         self.seen = Seen((*changes, change), ctime_ns, now, now_us)
 
     @property
+    def most_seen(self) -> int:
+        """The greatest size seen, also while it could not be opened."""
+        return (
+            max(self.greatest_size, *(change.size for change in self.seen.changes)) if self.seen else self.greatest_size
+        )
+
+    @property
     def is_settled(self) -> bool:
         """Nothing of it waits: read and acknowledged as far as there are whole lines."""
         stream = self.stream
@@ -107,7 +114,7 @@ class File:
     @property
     def is_read(self) -> bool:
         """As far as it can be read, all of it is acknowledged; a last line without its end may wait."""
-        if self.is_let_go or self.greatest_size == 0:
+        if self.is_let_go or self.most_seen == 0:
             return True
         return self.trouble is None and (self.is_settled or self._is_without_line)
 
@@ -189,7 +196,7 @@ class File:
             compression=self.compression,
             rewrites=self.rewrites,
             begun_at=self.begun_at,
-            size=self.greatest_size,
+            size=self.most_seen,
             ctime_ns=self.ctime_ns,
             directory_device=self.directory_device,
             is_finished=bool(self.compression) and (self.is_settled or self.is_let_go),

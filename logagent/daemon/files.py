@@ -397,7 +397,7 @@ class Files:
 
     def entries(self, now_us: int) -> tuple[FileEntry, ...]:
         """What the checkpoint keeps: of the files there are, as far as the store was marked, and of those gone."""
-        here = [file.marked_entry() for file in self if file.greatest_size]
+        here = [file.marked_entry() for file in self if file.most_seen]
         present = {entry.fingerprint for entry in here if entry.fingerprint is not None}
         kept = worth_keeping(self.gone, present, now_us)
         if len(kept) < len(self.gone):

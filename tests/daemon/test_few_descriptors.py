@@ -114,6 +114,28 @@ def test_what_was_lost_of_a_file_that_could_not_be_opened_is_told_by_the_name_it
     assert rig.losses() == [("a.jsonl", 0, len(natives("a", 0, 1)))]
 
 
+def test_what_was_seen_of_a_file_that_could_not_be_opened_is_in_the_ledger_though_the_daemon_was_killed(
+    make_rig: Callable[..., Rig],
+) -> None:
+    rig = make_rig(max_open=1)
+    deleted = rig.write("b.jsonl", natives("b", 0, 1))
+    rig.start()
+    rig.turn()
+    deleted.unlink()
+    rig.look()  # from now on its descriptor cannot be had, until it is let go
+    rig.write("a.jsonl", "")
+    rig.look()
+    path = rig.write("a.jsonl", natives("a", 0, 1))
+    rig.turn()
+    rig.clock.advance(5)
+    rig.turn()
+    rig.kill()
+    path.unlink()
+    rig.start()
+    rig.rest(60)
+    assert rig.losses() == [("a.jsonl", 0, len(natives("a", 0, 1)))]
+
+
 def test_what_was_seen_of_a_file_that_could_not_be_opened_is_in_the_ledger_though_its_inode_number_was_given_on(
     make_rig: Callable[..., Rig],
 ) -> None:
