@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 from typing import Final
 
-from logagent.daemon.facts import birth_at
+from logagent.daemon.facts import identity_at
 from logagent.daemon.file import File
 from logagent.daemon.identity import FileFacts
 from logagent.daemon.patterns import compression_of
@@ -92,8 +92,8 @@ class Descriptors:
 
 def _trouble_without_descriptor(file: File, path: bytes) -> str:
     """What is wrong with a file that cannot be opened; that its name is another's can be told all the same."""
-    birth = birth_at(path) if file.identity.birth else 0
-    return ANOTHER_FILE if birth not in (0, file.identity.birth) else NO_DESCRIPTOR
+    found = identity_at(path) if file.identity.birth else None
+    return ANOTHER_FILE if found not in (None, file.identity) else NO_DESCRIPTOR
 
 
 def _is_same(found: FileFacts, file: File, path: bytes) -> bool:

@@ -66,9 +66,12 @@ def birth_of(fd: int) -> int:
     return _statx_birth_ns(fd) or _generation(fd)
 
 
-def birth_at(path: bytes) -> int:
-    """Birth time in nanoseconds of what a name leads to, without a descriptor; 0 where only one would tell."""
-    return 0 if _statx is None else _asked_birth_ns(_AT_FDCWD, path, 0)
+def identity_at(path: bytes) -> Identity | None:
+    """What a name leads to, without a descriptor; None where only one would tell: no birth times, nothing there."""
+    answer = None if _statx is None else _asked(_AT_FDCWD, path, 0)
+    if answer is None:
+        return None
+    return Identity(os.makedev(answer.dev_major, answer.dev_minor), answer.inode, _birth_ns(answer))
 
 
 class _Timestamp(ctypes.Structure):
@@ -82,11 +85,17 @@ class _Statx(ctypes.Structure):
         ("mask", ctypes.c_uint32),
         ("blksize", ctypes.c_uint32),
         ("attributes", ctypes.c_uint64),
-        ("nlink_to_blocks", ctypes.c_uint8 * 40),
+        ("nlink_to_mode", ctypes.c_uint8 * 16),
+        ("inode", ctypes.c_uint64),
+        ("size_and_blocks", ctypes.c_uint64 * 2),
         ("attributes_mask", ctypes.c_uint64),
         ("atime", _Timestamp),
         ("btime", _Timestamp),
-        ("rest", ctypes.c_uint8 * 160),
+        ("ctime_and_mtime", _Timestamp * 2),
+        ("rdev", ctypes.c_uint32 * 2),
+        ("dev_major", ctypes.c_uint32),
+        ("dev_minor", ctypes.c_uint32),
+        ("rest", ctypes.c_uint8 * 112),
     )
 
 
@@ -105,16 +114,19 @@ _statx: Final = _load_statx()
 def _statx_birth_ns(fd: int) -> int:
     if _statx is None:
         return int(getattr(os.fstat(fd), "st_birthtime", 0) * 1_000_000_000)
-    return _asked_birth_ns(fd, b"", _AT_EMPTY_PATH)
+    answer = _asked(fd, b"", _AT_EMPTY_PATH)
+    return 0 if answer is None else _birth_ns(answer)
 
 
-def _asked_birth_ns(fd: int, path: bytes, flags: int) -> int:
+def _asked(fd: int, path: bytes, flags: int) -> _Statx | None:
+    """The kernel's answer, if there is one that holds a birth time."""
     assert _statx is not None
     answer = _Statx()
-    if _statx(fd, path, flags, _STATX_BASIC | _STATX_BTIME, ctypes.byref(answer)) != 0:
-        return 0
-    if not answer.mask & _STATX_BTIME:
-        return 0
+    is_answered = _statx(fd, path, flags, _STATX_BASIC | _STATX_BTIME, ctypes.byref(answer)) == 0
+    return answer if is_answered and answer.mask & _STATX_BTIME else None
+
+
+def _birth_ns(answer: _Statx) -> int:
     return int(answer.btime.sec) * 1_000_000_000 + int(answer.btime.nsec)
 
 

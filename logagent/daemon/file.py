@@ -14,15 +14,20 @@ from logagent.daemon.tail import Tail
 from logagent.daemon.tracker import LettingGo, is_quiet_enough, may_let_go, printable, rotation_of
 
 
-class Seen(msgspec.Struct, frozen=True):
-    """What its name was seen to lead to, and when, while the file could not be opened to see whether it is still it.
+class Change(msgspec.Struct, frozen=True):
+    """A size that a file was seen to have, and the name it had before: what it lost by then was seen under that."""
 
-    `sizes`: of several such looks those at which it began to grow or to shrink, and the last. `former_path`: the file's
-    name before them; it may be another file's now.
+    size: int
+    former_path: bytes
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """What the file's name was seen to lead to, and when last, while it could not be opened to see if that is still it.
+
+    `changes`: of several such looks those at which it began to grow or to shrink, and the last.
     """
 
-    former_path: bytes
-    sizes: tuple[int, ...]
+    changes: tuple[Change, ...]
     ctime_ns: int
     now: float
     now_us: int
@@ -30,7 +35,7 @@ class Seen(msgspec.Struct, frozen=True):
     @property
     def size(self) -> int:
         """As last seen."""
-        return self.sizes[-1]
+        return self.changes[-1].size
 
 
 class File:
@@ -77,14 +82,21 @@ class File:
         self.seen: Seen | None = None
         self.trouble: str | None = None
 
-    def sizes_seen(self, size: int) -> tuple[int, ...]:
-        """The sizes that it was seen to have while it could not be opened, with this one."""
-        sizes = self.seen.sizes if self.seen else ()
-        if sizes:
-            before = (self.size, *sizes)[-2]
-            if min(before, size) <= sizes[-1] <= max(before, size):
-                sizes = sizes[:-1]  # it went on the same way
-        return (*sizes, size)
+    def see(self, size: int, ctime_ns: int, now: float, now_us: int) -> None:
+        """Keep what was seen of it while it could not be opened, as long as it has its former name."""
+        changes, change = self.seen.changes if self.seen else (), Change(size, self.path)
+        if changes:
+            before = (self.size, *(each.size for each in changes))[-2]
+            if min(before, size) <= changes[-1].size <= max(before, size):  # it went on the same way
+                changes, change = changes[:-1], Change(size, changes[-1].former_path)
+        self.seen = Seen((*changes, change), ctime_ns, now, now_us)
+
+    @property
+    def most_seen(self) -> int:
+        """The greatest size seen, also while it could not be opened."""
+        return (
+            max(self.greatest_size, *(change.size for change in self.seen.changes)) if self.seen else self.greatest_size
+        )
 
     @property
     def is_settled(self) -> bool:
@@ -102,7 +114,7 @@ class File:
     @property
     def is_read(self) -> bool:
         """As far as it can be read, all of it is acknowledged; a last line without its end may wait."""
-        if self.is_let_go or self.greatest_size == 0:
+        if self.is_let_go or self.most_seen == 0:
             return True
         return self.trouble is None and (self.is_settled or self._is_without_line)
 
@@ -184,7 +196,7 @@ class File:
             compression=self.compression,
             rewrites=self.rewrites,
             begun_at=self.begun_at,
-            size=self.greatest_size,
+            size=self.most_seen,
             ctime_ns=self.ctime_ns,
             directory_device=self.directory_device,
             is_finished=bool(self.compression) and (self.is_settled or self.is_let_go),

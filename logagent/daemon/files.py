@@ -16,7 +16,8 @@ import msgspec
 from logagent.daemon.checkpoint import FileEntry
 from logagent.daemon.descriptors import ANOTHER_FILE, Descriptors
 from logagent.daemon.discovery import Look, Sighting
-from logagent.daemon.file import File, Seen
+from logagent.daemon.facts import identity_at
+from logagent.daemon.file import File
 from logagent.daemon.follow_rules import FollowRules
 from logagent.daemon.identity import FileFacts, Identity
 from logagent.daemon.recognition import Recognition
@@ -106,13 +107,12 @@ class Files:
         is_touched = file is not None and file.ctime_ns != sighting.ctime_ns
         if file is not None and is_touched and not self.descriptors.open(file, sighting.path):
             if file.trouble != ANOTHER_FILE:
-                former_path = file.seen.former_path if file.seen else file.path
+                file.see(sighting.size, sighting.ctime_ns, now, now_us)
                 self._moved_to(file, sighting.path, look, names)  # or it would be looked for under another's name
-                file.seen = Seen(former_path, file.sizes_seen(sighting.size), sighting.ctime_ns, now, now_us)
                 self._busy[id(file)] = file
                 return
-            if file.seen is not None:
-                file.path, file.seen = file.seen.former_path, None
+            if file.seen is not None and not _identity_of(sighting).birth:  # that may have been the other one
+                file.path, file.seen = file.seen.changes[0].former_path, None
             self._retire(file, now_us)  # its inode number was given to another file
             file = None
         if file is None:
@@ -134,7 +134,7 @@ class Files:
     def _meet(self, sighting: Sighting, look: Look, now: float) -> None:
         """A file that is not followed yet."""
         directory_device = look.listed.get(os.path.dirname(sighting.path))
-        file = File(sighting, Identity(sighting.device, sighting.inode, 0), directory_device)
+        file = File(sighting, _identity_of(sighting), directory_device)
         file.grown_at = now
         self._by_inode[(sighting.device, sighting.inode)] = file
         if self.recognition.take_up(file, sighting):
@@ -150,8 +150,11 @@ class Files:
     def _changed(self, file: File, size: int, ctime_ns: int, now: float, now_us: int) -> None:
         seen, file.seen = file.seen, None
         if seen is not None:
-            for earlier in seen.sizes:
-                self._changed(file, earlier, ctime_ns, seen.now, seen.now_us)
+            path = file.path
+            for change in seen.changes:
+                file.path = change.former_path
+                self._changed(file, change.size, ctime_ns, seen.now, seen.now_us)
+            file.path = path
         if size != file.size:
             file.grown_at = now
         acknowledged = file.stream.acknowledged.offset if file.stream else 0
@@ -306,11 +309,9 @@ class Files:
         return file.tail
 
     def _take_seen(self, file: File) -> None:
-        """Take in what was seen while it could not be opened; what is lost was seen by its name before."""
+        """Take in what was seen while it could not be opened."""
         if (seen := file.seen) is not None:
-            path, file.path = file.path, seen.former_path
             self._changed(file, seen.size, seen.ctime_ns, seen.now, seen.now_us)
-            file.path = path
 
     def close(self, file: File) -> None:
         """Free its descriptor; it is opened again when there is more to read."""
@@ -396,7 +397,7 @@ class Files:
 
     def entries(self, now_us: int) -> tuple[FileEntry, ...]:
         """What the checkpoint keeps: of the files there are, as far as the store was marked, and of those gone."""
-        here = [file.marked_entry() for file in self if file.greatest_size]
+        here = [file.marked_entry() for file in self if file.most_seen]
         present = {entry.fingerprint for entry in here if entry.fingerprint is not None}
         kept = worth_keeping(self.gone, present, now_us)
         if len(kept) < len(self.gone):
@@ -412,6 +413,15 @@ class Files:
             if file.stream is not None:
                 file.stream.start_over()
             self._busy[id(file)] = file
+
+
+def _identity_of(sighting: Sighting) -> Identity:
+    """What was seen; its birth time is 0 where only a descriptor would tell, or the name is another file's by now."""
+    found = identity_at(sighting.path)
+    seen = Identity(sighting.device, sighting.inode, 0)
+    if found is None or (found.device, found.inode) != (seen.device, seen.inode) or found.birth > sighting.ctime_ns:
+        return seen
+    return found
 
 
 def _is_due(file: File, now: float, idle_after_s: float) -> bool:

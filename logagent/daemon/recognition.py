@@ -51,6 +51,8 @@ class Recognition:
             return False
         if (entry.size, entry.ctime_ns) != (sighting.size, sighting.ctime_ns):
             return False
+        if file.identity.birth not in (0, entry.identity.birth):
+            return False
         file.identity, file.rewrites, file.begun_at = entry.identity, entry.rewrites, entry.begun_at
         file.grown_at = float("-inf")
         if entry.fingerprint is None:

@@ -138,8 +138,10 @@ class Shipper:
             self.settle()
             self._let_go()
             self._give_up()
-        if now - self._saved_at >= CHECKPOINT_EVERY_S:
+        if self._is_dirty and now - self._saved_at >= CHECKPOINT_EVERY_S:
             self.save()
+        elif self._is_short_of_descriptors:
+            self.save_seen()
         return has_backlog
 
     def next_due_s(self) -> float | None:
@@ -485,7 +487,7 @@ class Shipper:
         self.save_unmarked()
 
     def save_seen(self) -> None:
-        """Save what was seen while the store is waited for: the files may be gone before it answers, or we may be."""
+        """Save what was seen while the store or a descriptor is waited for: files may be gone by then, or we may be."""
         if self._clock.monotonic() - self._saved_at >= SEEN_EVERY_S:
             self._saved_at = self._clock.monotonic()
             self.save_unmarked()

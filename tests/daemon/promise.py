@@ -17,10 +17,11 @@ The rules, as design §2 and §5 state them:
    file as far as it reaches again: lines that begin there are owed no longer, unless a line behind the cut had been
    read. (What was read has a marker, and what lies beyond the end was seen to go.) So do bytes that a checkpoint knows
    as unread, if a daemon that died before it could save that saw them go.
-8. After a prune, a line that is older than its cut-off, or has no time of its own, counts as pruned, too, if other
+8. After a prune, a log event that is older than its cut-off, or has no time of its own, counts as pruned, too, if other
    bytes stood in its place in a file that begins alike and the store has come as far. (The prune log knows places.)
 9. A line that is gone from its file is owed no longer if another file, with the same first line and that having its own
-   time, held other bytes in its place and was read: they are one stream, and the store is asked how far it has it.
+   time, held other bytes in its place and was read: they are one stream, and the store is asked how far it has it. If
+   those were blank lines, which no store has, the ledger still tells of the rest of the line.
 """
 
 from __future__ import annotations
@@ -131,6 +132,14 @@ class OnDisk(NamedTuple):
                 yield Line(first, offset, raw)
             offset += len(raw) + 1
 
+    def blank_ends(self) -> Iterator[int]:
+        """Where blank lines end."""
+        offset = 0
+        for raw in self.content.split(b"\n")[:-1]:
+            offset += len(raw) + 1
+            if is_blank(raw):
+                yield offset
+
     def tail(self) -> Line | None:
         """The unfinished last line."""
         start = self.content.rfind(b"\n") + 1
@@ -172,6 +181,7 @@ class Promise:
         self.owed: dict[Line, set[Path]] = defaultdict(set)
         self.holders: dict[Line, set[Incarnation]] = defaultdict(set)
         self._tails: set[Line] = set()
+        self._blank_ends: dict[tuple[bytes, int], set[Identity]] = defaultdict(set)
         self._births: dict[bytes, set[tuple[str, int]]] = defaultdict(set)
         self._rewrites: dict[Identity, int] = defaultdict(int)
         self._seen_in: dict[Line, set[Identity]] = defaultdict(set)
@@ -227,6 +237,8 @@ class Promise:
         incarnation = Incarnation(file.identity, self._rewrites[file.identity])
         for line in file.lines():
             self.holders[line].add(incarnation)
+        for end in file.blank_ends():
+            self._blank_ends[file.first, end].add(file.identity)
         tail = file.tail()
         if tail is not None:
             self._tails.add(tail)
@@ -345,7 +357,10 @@ class Promise:
 
     def _counts_as_pruned(self, line: Line, found: Sequence[Found]) -> bool:
         """Rule 8."""
-        if own_time_us(line.raw) >= self.pruned_before_us or not any(map(line.is_rival, self.holders)):
+        is_event = b"run_start" not in line.raw  # what the prune log refuses; other records always stay
+        if not is_event or own_time_us(line.raw) >= self.pruned_before_us:
+            return False
+        if not any(map(line.is_rival, self.holders)):
             return False
         fingerprints = self.fingerprints(line.first)
         return any(one.fingerprint in fingerprints and line.offset < one.end for one in (*found, *self.expired))
@@ -356,11 +371,13 @@ class Promise:
         there = {held.identity for rival in filter(line.is_rival, self.holders) for held in self.holders[rival]}
         fingerprints = self.fingerprints(line.first)
         is_reached = any(one.fingerprint in fingerprints and line.offset < one.end for one in (*found, *self.expired))
-        is_told_from_within = any(  # the other had blank lines there
-            int(row["fingerprint"], 16) in fingerprints and line.offset < row["from"] < line.end <= (row["to"] or 0)
+        is_told_from_behind_blanks = any(
+            int(row["fingerprint"], 16) in fingerprints
+            and line.offset < row["from"] < line.end <= (row["to"] or 0)
+            and self._blank_ends[line.first, row["from"]] - here
             for row in self.ledger()
         )
-        return is_timed(line.first) and ((is_reached and bool(there - here)) or is_told_from_within)
+        return is_timed(line.first) and ((is_reached and bool(there - here)) or is_told_from_behind_blanks)
 
     def _doubles(self, found: Sequence[Found]) -> Iterator[str]:
         whole = [one for one in found if not one.flags & Flag.UNTERMINATED]

@@ -12,7 +12,7 @@ import pytest
 
 from logagent.daemon.descriptors import ANOTHER_FILE, NO_DESCRIPTOR, Descriptors
 from logagent.daemon.discovery import Sighting
-from logagent.daemon.facts import birth_at, facts_of
+from logagent.daemon.facts import facts_of, identity_at
 from logagent.daemon.file import File
 from logagent.daemon.identity import Identity
 from tests.daemon.rig import Rig, expected, natives
@@ -70,14 +70,90 @@ def test_an_inode_number_given_to_a_younger_file_before_it_was_opened_is_another
 def test_an_inode_number_given_to_another_file_is_told_without_a_descriptor(tmp_path: Path) -> None:
     path = tmp_path / "a.log"
     path.write_bytes(b"line\n")
-    birth = birth_at(os.fsencode(path))
-    if not birth:
+    found = identity_at(os.fsencode(path))
+    if found is None:
         pytest.skip("this file system keeps no birth times")
     file = seen_as(path, "a.log")
-    for known_birth, trouble in ((birth, NO_DESCRIPTOR), (birth - 1, ANOTHER_FILE)):
+    for known_birth, trouble in ((found.birth, NO_DESCRIPTOR), (found.birth - 1, ANOTHER_FILE)):
         file.identity = Identity(file.identity.device, file.identity.inode, known_birth)
         assert not Descriptors(0).open(file, os.fsencode(path))
         assert file.trouble == trouble
+
+
+def test_a_file_that_was_never_opened_is_told_from_the_next_with_its_inode_number(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig(max_open=1)
+    rig.write("b.jsonl", natives("b", 0, 1))
+    rig.start()
+    rig.take_store_away()
+    rig.turn()  # from now on its descriptor cannot be had
+    sizes = {}
+    for name, lines in (("a.jsonl", 1), ("c.jsonl", 2)):
+        path = rig.write(name, natives(name, 0, lines))
+        sizes[name] = path.stat().st_size
+        rig.look()
+        path.unlink()
+    rig.bring_store_back()
+    rig.rest(60)
+    assert rig.losses() == [(name, 0, size) for name, size in sizes.items()]
+
+
+def test_what_was_lost_of_a_file_that_could_not_be_opened_is_told_by_the_name_it_was_seen_under(
+    make_rig: Callable[..., Rig],
+) -> None:
+    rig = make_rig(max_open=1)
+    deleted = rig.write("b.jsonl", natives("b", 0, 1))
+    rig.start()
+    rig.turn()
+    deleted.unlink()
+    rig.look()  # from now on its descriptor cannot be had, until it is let go
+    path = rig.write("a.jsonl", natives("a", 0, 1))
+    rig.look()
+    os.truncate(path, 0)
+    path.rename(path.with_name("a.jsonl.1"))
+    rig.rest(60)
+    assert rig.losses() == [("a.jsonl", 0, len(natives("a", 0, 1)))]
+
+
+def test_what_was_seen_of_a_file_that_could_not_be_opened_is_in_the_ledger_though_the_daemon_was_killed(
+    make_rig: Callable[..., Rig],
+) -> None:
+    rig = make_rig(max_open=1)
+    deleted = rig.write("b.jsonl", natives("b", 0, 1))
+    rig.start()
+    rig.turn()
+    deleted.unlink()
+    rig.look()  # from now on its descriptor cannot be had, until it is let go
+    rig.write("a.jsonl", "")
+    rig.look()
+    path = rig.write("a.jsonl", natives("a", 0, 1))
+    rig.turn()
+    rig.clock.advance(5)
+    rig.turn()
+    rig.kill()
+    path.unlink()
+    rig.start()
+    rig.rest(60)
+    assert rig.losses() == [("a.jsonl", 0, len(natives("a", 0, 1)))]
+
+
+def test_what_was_seen_of_a_file_that_could_not_be_opened_is_in_the_ledger_though_its_inode_number_was_given_on(
+    make_rig: Callable[..., Rig],
+) -> None:
+    rig = make_rig(max_open=1)
+    rig.write("b.jsonl", natives("b", 0, 1))
+    rig.start()
+    rig.take_store_away()
+    rig.turn()  # from now on its descriptor cannot be had
+    for lines in (1, 2):
+        path = rig.write("a.jsonl", natives("a", 0, lines))
+        rig.look()
+    size = path.stat().st_size
+    path.unlink()
+    rig.write("c.jsonl", natives("c", 0, 1))
+    rig.look()
+    rig.bring_store_back()
+    rig.rest(60)
+    assert rig.losses() == [("a.jsonl", 0, size)]
 
 
 def test_what_was_seen_of_a_file_that_could_not_be_opened_is_in_the_ledger_though_it_was_cut_and_grew_since(
