@@ -104,8 +104,11 @@ class ArangoStore:
             self._prune_log.refresh(begun.prune_version)
             intake = Intake(begun.number, self._encoder, self._errors)
             try:
-                intake.take(records, self._prune_log.check([r for r in records if type(r.line) is LogLine]))
-                self._store(connection, intake, records)
+                is_expired = self._prune_log.check([r for r in records if type(r.line) is LogLine])
+                with batch.right_of_way.taken():
+                    intake.take(records, is_expired)
+                    body = intake.body()
+                self._store(connection, intake, body, records)
             except RecordRejected:
                 connection.execute("batch_end", number=begun.number, sources=[], runs=[])
                 raise
@@ -121,9 +124,8 @@ class ArangoStore:
         except RecordRejected as error:
             raise StoreUnavailable(f"{self.url}: {error}") from error  # no record was in it
 
-    def _store(self, connection: Connection, intake: Intake, records: Sequence[Record]) -> None:
+    def _store(self, connection: Connection, intake: Intake, body: bytearray, records: Sequence[Record]) -> None:
         if intake.events:
-            body = intake.body()
             with _placed(intake.events, records, self.url):
                 insert(connection, EVENTS, body)
         if intake.with_embeddings:
