@@ -150,6 +150,17 @@ def test_a_store_of_a_newer_version_ends_the_daemon(rig: Rig) -> None:
         rig.turn()
 
 
+def told(rig: Rig, **fields: object) -> None:
+    """A daemon that is well but for these fields of its status, which it says it wrote just now."""
+    rig.clock.step_wall(time.time() - rig.clock.now_us() / 1e6)
+    rig.start()
+    rig.settle()
+    path = rig.state / "status.json"
+    status = decode_status(path.read_bytes())
+    assert status is not None
+    path.write_bytes(encode_status(msgspec.structs.replace(status, **fields)))
+
+
 @pytest.mark.parametrize(
     ("fields", "code", "word"),
     [
@@ -162,13 +173,7 @@ def test_a_store_of_a_newer_version_ends_the_daemon(rig: Rig) -> None:
 def test_status_exits_0_only_while_the_daemon_is_well_and_there(
     rig: Rig, fields: dict[str, object], code: int, word: str
 ) -> None:
-    rig.clock.step_wall(time.time() - rig.clock.now_us() / 1e6)
-    rig.start()
-    rig.settle()
-    path = rig.state / "status.json"
-    status = decode_status(path.read_bytes())
-    assert status is not None
-    path.write_bytes(encode_status(msgspec.structs.replace(status, **fields)))
+    told(rig, **fields)
     assert word in logagent(rig, "status", code=code)
 
 
@@ -182,13 +187,7 @@ def test_doctor_tells_of_a_daemon_that_is_not_heard_of(rig: Rig) -> None:
 
 
 def test_doctor_tells_at_once_of_a_daemon_that_ended_without_a_word(rig: Rig) -> None:
-    rig.clock.step_wall(time.time() - rig.clock.now_us() / 1e6)
-    rig.start()
-    rig.settle()
-    path = rig.state / "status.json"
-    status = decode_status(path.read_bytes())
-    assert status is not None
-    path.write_bytes(encode_status(msgspec.structs.replace(status, pid=2**22 + 1)))
+    told(rig, pid=2**22 + 1)
     assert f"(pid {2**22 + 1}) is gone" in logagent(rig, "doctor", code=1)
 
 
