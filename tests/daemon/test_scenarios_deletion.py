@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 from collections import Counter
@@ -223,3 +224,25 @@ def test_a_file_that_is_there_and_cannot_be_looked_into_yet_is_never_called_lost
     rig.rest(60)
     assert rig.counted() == expected("a", 5)
     assert rig.losses() == []
+
+
+def test_a_loss_that_was_told_is_no_witness_that_a_compressed_file_was_read(rig: Rig) -> None:
+    """What came between the last look at a file and its compression was seen in the compressed form alone."""
+    path = rig.write("a.jsonl", natives("a", 0, 2))
+    rig.start()
+    rig.take_store_away()
+    rig.rest(20)
+    rig.kill()
+    rig.write("a.jsonl", native("a-2", 2))
+    packed = rig.logs / "a.jsonl.1.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    seen_bytes = len(natives("a", 0, 2))
+    path.unlink()
+    rig.start()
+    rig.take_store_away()
+    rig.rest(20)
+    rig.kill()
+    packed.unlink()
+    rig.start()
+    rig.rest(200)
+    assert sorted(rig.losses()) == [("a.jsonl", 0, seen_bytes), ("a.jsonl.1.gz", 0, None)]
