@@ -8,7 +8,7 @@ from threading import Event
 
 
 class RightOfWay:
-    """Taken by a store while it makes and inserts rows; the reading thread waits.
+    """Taken by a store while it makes and inserts rows, or makes documents; the reading thread waits.
 
     A thread that inserts rows lets go of the interpreter at each, and a thread that computes beside it gives it back
     after 5 ms: inserting would stand still until the next batch is read, and what SQLite then does without the

@@ -18,6 +18,17 @@ from logagent.daemon.identity import Identity
 from tests.daemon.rig import Rig, expected, natives
 
 
+def without_a_free_descriptor(make_rig: Callable[..., Rig]) -> Rig:
+    """A daemon whose only descriptor is held by a deleted file, until that is let go."""
+    rig = make_rig(max_open=1)
+    deleted = rig.write("b.jsonl", natives("b", 0, 1))
+    rig.start()
+    rig.turn()
+    deleted.unlink()
+    rig.look()
+    return rig
+
+
 def test_files_that_wait_for_a_descriptor_are_read_though_rotated_ones_hold_some(make_rig: Callable[..., Rig]) -> None:
     rig = make_rig(batch_size=1, quantum_bytes=200, max_batch_bytes=300, max_open=2)
     rig.start()
@@ -100,12 +111,7 @@ def test_a_file_that_was_never_opened_is_told_from_the_next_with_its_inode_numbe
 def test_what_was_lost_of_a_file_that_could_not_be_opened_is_told_by_the_name_it_was_seen_under(
     make_rig: Callable[..., Rig],
 ) -> None:
-    rig = make_rig(max_open=1)
-    deleted = rig.write("b.jsonl", natives("b", 0, 1))
-    rig.start()
-    rig.turn()
-    deleted.unlink()
-    rig.look()  # from now on its descriptor cannot be had, until it is let go
+    rig = without_a_free_descriptor(make_rig)
     path = rig.write("a.jsonl", natives("a", 0, 1))
     rig.look()
     os.truncate(path, 0)
@@ -117,12 +123,7 @@ def test_what_was_lost_of_a_file_that_could_not_be_opened_is_told_by_the_name_it
 def test_what_was_seen_of_a_file_that_could_not_be_opened_is_in_the_ledger_though_the_daemon_was_killed(
     make_rig: Callable[..., Rig],
 ) -> None:
-    rig = make_rig(max_open=1)
-    deleted = rig.write("b.jsonl", natives("b", 0, 1))
-    rig.start()
-    rig.turn()
-    deleted.unlink()
-    rig.look()  # from now on its descriptor cannot be had, until it is let go
+    rig = without_a_free_descriptor(make_rig)
     rig.write("a.jsonl", "")
     rig.look()
     path = rig.write("a.jsonl", natives("a", 0, 1))
