@@ -41,7 +41,7 @@ def errors_since(state_dir: str, name: str, reader: Reader, question: ErrorQuest
         ConfigError: the bookmark cannot be kept.
     """
     if question.window.since_us is not None:
-        raise BadQuery("--since and --since-read both say where to begin: give one")
+        raise BadQuery("a bookmark says where to begin: leave out since")
     path = _path(state_dir, name)
     place = reader.identity().store_id + ":errors"
     marks = _marks(path)
@@ -113,7 +113,7 @@ def arrived_since(state_dir: str, name: str, reader: Reader, question: EventQues
         ConfigError: the bookmark cannot be kept.
     """
     if question.next or question.window != Window():
-        raise BadQuery("--since-read says where to begin: leave out --since, --until and --next")
+        raise BadQuery("a bookmark says where to begin: leave out since, until and next")
     path = _path(state_dir, name)
     place = reader.identity().store_id + ":events"
     marks = _marks(path)

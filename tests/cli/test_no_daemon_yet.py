@@ -50,3 +50,10 @@ def test_a_status_that_is_watched_through_a_pipe_is_text_from_the_first_second_o
         assert watching.stdout is not None
         assert watching.stdout.readline().startswith("stopped  pid ")
         watching.terminate()
+
+
+def test_a_mistyped_command_is_told_the_nearest(tmp_path: Path) -> None:
+    done = logagent("runn", home=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "No such command 'runn'; nearest: run" in done.stderr
+    assert "nearest" not in logagent("xyzzy", home=tmp_path).stderr
