@@ -100,10 +100,10 @@ class File:
 
     @property
     def is_settled(self) -> bool:
-        """Nothing of it waits: read and acknowledged as far as there are whole lines."""
+        """Nothing of it waits: it is over, or read and acknowledged as far as there are whole lines."""
         stream = self.stream
-        if stream is None:
-            return False
+        if self.is_let_go or stream is None:
+            return self.is_let_go
         return stream.is_exhausted and not stream.is_held and stream.acknowledged == stream.read
 
     @property
@@ -132,7 +132,7 @@ class File:
     def lag(self) -> int:
         """Bytes on disk that are not acknowledged; of a packed file its packed size until it is read."""
         if self.compression:
-            return 0 if self.is_settled or self.is_let_go else self.size
+            return 0 if self.is_settled else self.size
         size = self.size if self.seen is None else self.seen.size
         if self.stream is None:
             return size
@@ -199,7 +199,7 @@ class File:
             size=self.most_seen,
             ctime_ns=self.ctime_ns,
             directory_device=self.directory_device,
-            is_finished=bool(self.compression) and (self.is_settled or self.is_let_go),
+            is_finished=bool(self.compression) and self.is_settled,
         )
         stream = self.stream
         if stream is None:

@@ -165,7 +165,7 @@ class Files:
         file.size, file.ctime_ns = size, ctime_ns
         file.greatest_size = max(file.greatest_size, size)
         file.least_size = min(file.least_size, size)
-        file.was_read_whole = bool(file.compression) and (file.is_settled or file.is_let_go)
+        file.was_read_whole = bool(file.compression) and file.is_settled
         file.is_let_go = False
         if file.stream is not None:
             file.stream.look_again()

@@ -180,7 +180,7 @@ class Promise:
         self._state = state
         self.owed: dict[Line, set[Path]] = defaultdict(set)
         self.holders: dict[Line, set[Incarnation]] = defaultdict(set)
-        self._tails: set[Line] = set()
+        self._tails: dict[Line, set[Incarnation]] = defaultdict(set)
         self._blank_ends: dict[tuple[bytes, int], set[Identity]] = defaultdict(set)
         self._births: dict[bytes, set[tuple[str, int]]] = defaultdict(set)
         self._rewrites: dict[Identity, int] = defaultdict(int)
@@ -241,7 +241,7 @@ class Promise:
             self._blank_ends[file.first, end].add(file.identity)
         tail = file.tail()
         if tail is not None:
-            self._tails.add(tail)
+            self._tails[tail].add(incarnation)
 
     def restarted(self, found: Sequence[Found]) -> None:
         """A daemon is about to load the checkpoint: what neither it nor the store knows of is owed no longer."""
@@ -368,7 +368,8 @@ class Promise:
     def _is_hidden_by_another(self, line: Line, found: Sequence[Found]) -> bool:
         """Rule 9."""
         here = {incarnation.identity for incarnation in self.holders[line]}
-        there = {held.identity for rival in filter(line.is_rival, self.holders) for held in self.holders[rival]}
+        everything = {**self.holders, **self._tails}
+        there = {held.identity for rival in filter(line.is_rival, everything) for held in everything[rival]}
         fingerprints = self.fingerprints(line.first)
         is_reached = any(one.fingerprint in fingerprints and line.offset < one.end for one in (*found, *self.expired))
         is_told_from_behind_blanks = any(

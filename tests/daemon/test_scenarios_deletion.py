@@ -246,3 +246,19 @@ def test_a_loss_that_was_told_is_no_witness_that_a_compressed_file_was_read(rig:
     rig.start()
     rig.rest(200)
     assert sorted(rig.losses()) == [("a.jsonl", 0, seen_bytes), ("a.jsonl.1.gz", 0, None)]
+
+
+def test_a_loss_is_told_while_a_compressed_copy_that_was_cut_short_stays(rig: Rig) -> None:
+    """Its last line has no LF; once that is stored nothing of the copy is waited for."""
+    path = rig.write("a.jsonl", natives("a", 0, 5))
+    rig.start()
+    rig.take_store_away()
+    rig.rest(20)
+    rig.kill()
+    whole = path.read_bytes()
+    kept = len(natives("a", 0, 2)) + 30
+    (rig.logs / "a.jsonl.1.gz").write_bytes(gzip.compress(whole[:kept]))
+    path.unlink()
+    rig.start()
+    rig.rest(200)
+    assert rig.losses() == [("a.jsonl", kept, len(whole))]
