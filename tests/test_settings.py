@@ -332,6 +332,13 @@ def test_a_line_longer_than_a_batch_is_a_contradiction(load):
     assert "max_batch_bytes = 4194304 (default)" in text
 
 
+def test_more_copies_to_be_written_than_there_are_is_a_contradiction(load):
+    """Unless the cluster is to say how many there are."""
+    wanted = {"ARANGO_URL": "http://a:1", "LOGAGENT_ARANGO_WRITE_CONCERN": "3"}
+    assert load(environ=wanted).arango_write_concern == 3
+    assert "is more than" in refusal(load, environ=wanted | {"LOGAGENT_ARANGO_REPLICATION_FACTOR": "2"})
+
+
 def test_arango_settings_without_a_server_are_doubted(load):
     """The default URL chooses nothing, so a password alone would silently leave the store SQLite."""
     assert "no effect" in load(environ={"ARANGO_PASSWORD": "pw"}).warnings[0]

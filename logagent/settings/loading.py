@@ -126,12 +126,12 @@ def _unknown_keys(layer: Layer) -> list[str]:
 
 
 def _contradictions(values: Mapping[str, Any], given: Mapping[str, Given]) -> list[str]:
-    """Pairs that cannot both hold, looked at with the defaults of what is not given."""
+    """Pairs that cannot both hold, looked at with the defaults of what is not given; 0 is no size of either."""
     return [
         f"{low} = {smaller} ({_origin(low, given)}) is more than {high} = {larger} ({_origin(high, given)})"
         for low, high in (("max_line_bytes", "max_batch_bytes"), ("arango_write_concern", "arango_replication_factor"))
         for smaller, larger in [(_value(low, values), _value(high, values))]
-        if smaller > larger
+        if smaller > larger > 0
     ]
 
 

@@ -198,9 +198,13 @@ class Settings:
     arango_timeout_s: float = _setting(
         30.0, Seconds(0.1, 600), "How long one request may take before it counts as an outage and is sent again."
     )
-    arango_replication_factor: int = _setting(1, Whole(1, 10, "copies"), "Copies of each document in a cluster.")
+    arango_replication_factor: int = _setting(
+        0, Whole(0, 10, "copies"), "Copies of each document in a cluster; 0: as many as the cluster makes by itself."
+    )
     arango_write_concern: int = _setting(
-        1, Whole(1, 10, "copies"), "Copies that must be written before the store says yes."
+        0,
+        Whole(0, 10, "copies"),
+        "Copies that must be written before the store says yes; 0: as many as the cluster wants by itself.",
     )
     retention_days: int = _setting(
         30,

@@ -44,6 +44,7 @@ class ArangoServer:
         view_commit_s: how old a view's last commit must be for SEARCH to make a new one; 0 shows every write at
             once, infinity only what `commit_views` showed.
         vector_index: was the server started with `--vector-index`?
+        is_cluster: is it a coordinator? It has all documents itself, but takes and shows a cluster's settings.
         tls: with whose certificate it answers; by default it speaks in the clear.
     """
 
@@ -55,11 +56,13 @@ class ArangoServer:
         version: str = "3.12.10",
         view_commit_s: float = 0.0,
         vector_index: bool = True,
+        is_cluster: bool = False,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.version = version
         self.view_commit_s = view_commit_s
         self.vector_index = vector_index
+        self.is_cluster = is_cluster
         self.password = password
         self.users: dict[str, User] = {ADMIN: User(ADMIN, password, databases={"*": "rw"})}
         self.databases: dict[str, Database] = {}

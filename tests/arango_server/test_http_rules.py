@@ -245,3 +245,16 @@ def test_a_transaction_can_be_begun_and_ended_and_nothing_else(client: Client) -
     assert client.send("GET", "/_api/transaction").body == {"transactions": []}
     assert client.send("DELETE", path).status == 501
     assert error(client, "POST", "/_api/transaction/begin", {"collections": {"read": ["nowhere"]}}) == (404, 1203)
+
+
+def test_in_a_one_shard_database_all_collections_have_the_copies_of_the_leading_one() -> None:
+    """Two at least; a coordinator says so, whatever the default of the database was."""
+    with ArangoServer(is_cluster=True) as server, Client(server) as client:
+        options = {"sharding": "single", "replicationFactor": 1}
+        assert client.send("POST", "/_api/database", {"name": "own", "options": options}).status == 201
+        other = {"name": "c", "replicationFactor": 1}
+        refused = client.send("POST", "/_db/own/_api/collection", other)
+        assert (refused.status, refused.body["errorNum"]) == (400, 10)
+        made = client.send("POST", "/_db/own/_api/collection", {"name": "c"}).body
+        assert (made["replicationFactor"], made["writeConcern"], made["numberOfShards"]) == (2, 1, 1)
+        assert client.send("GET", "/_db/own/_api/database/current").body["result"]["sharding"] == "single"

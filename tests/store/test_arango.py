@@ -235,6 +235,64 @@ def backwards(links: Any) -> Any:
     return links[::-1] if isinstance(links, list) else links
 
 
+@pytest.fixture
+def coordinator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recording]:
+    monkeypatch.setenv("ARANGO_PASSWORD", PASSWORD)
+    with Recording(password=PASSWORD, is_cluster=True) as running:
+        yield running
+
+
+def copies_of_events(url: str) -> tuple[int, int]:
+    """Set up as `logagent init` does; (copies, copies that must be written) of log events."""
+    with closing(open_store(url)) as store, closing(Connection(access_of(url, load_settings()))) as connection:
+        store.repair()
+        append(store, event(1))
+        found = connection.call(Method.GET, "/_api/collection/log_events/properties")
+    return found["replicationFactor"], found["writeConcern"]
+
+
+@pytest.mark.parametrize(("factor", "concern", "copies"), [(0, 0, (2, 1)), (1, 1, (2, 1)), (3, 2, (3, 2))])
+def test_in_a_cluster_all_lies_in_one_shard_with_the_copies_that_are_wanted(
+    coordinator: Recording, monkeypatch: pytest.MonkeyPatch, factor: int, concern: int, copies: tuple[int, int]
+) -> None:
+    """The server's own collections have two copies at least, and no other may have another number than those."""
+    monkeypatch.setenv("LOGAGENT_ARANGO_REPLICATION_FACTOR", str(factor))
+    monkeypatch.setenv("LOGAGENT_ARANGO_WRITE_CONCERN", str(concern))
+    assert copies_of_events(f"arangodb://root@127.0.0.1:{coordinator.port}/own") == copies
+    assert coordinator.databases["own"].options["sharding"] == "single"
+
+
+@pytest.mark.parametrize(("factor", "concern", "copies"), [(0, 0, (3, 2)), (2, 1, (2, 1))])
+def test_a_database_that_was_made_for_more_shards_is_set_up_as_it_is(
+    coordinator: Recording, monkeypatch: pytest.MonkeyPatch, factor: int, concern: int, copies: tuple[int, int]
+) -> None:
+    """Its own settings hold for what is not said; a collection that is there keeps its shards."""
+    url = f"arangodb://root@127.0.0.1:{coordinator.port}/own"
+    options = {"sharding": "", "replicationFactor": 3, "writeConcern": 2}
+    with closing(Connection(access_of(url, load_settings()), "_system")) as system:
+        system.call(Method.POST, "/_api/database", {"name": "own", "options": options})
+    with closing(Connection(access_of(url, load_settings()))) as connection:
+        connection.call(Method.POST, "/_api/collection", {"name": "log_lines", "numberOfShards": 9})
+        monkeypatch.setenv("LOGAGENT_ARANGO_REPLICATION_FACTOR", str(factor))
+        monkeypatch.setenv("LOGAGENT_ARANGO_WRITE_CONCERN", str(concern))
+        assert copies_of_events(url) == copies
+        indexes = connection.call(Method.GET, "/_api/index", params={"collection": "log_lines"})["indexes"]
+        assert "by_subject" in {index["name"] for index in indexes}
+
+
+@pytest.mark.parametrize("text", ["REMOVE @key IN log_events", "INSERT {a: 1} INTO log_events"])
+def test_a_free_query_that_writes_one_document_is_not_run_by_a_coordinator_either(
+    coordinator: Recording, text: str
+) -> None:
+    """Its plan has no node that is named for the writing, only the word that it modifies."""
+    url = f"arangodb://root@127.0.0.1:{coordinator.port}/own"
+    copies_of_events(url)
+    with closing(open_reader(url)) as reader:
+        with pytest.raises(NotPermitted):
+            reader.free_query(text, {"key": event(1).key} if "@key" in text else {})
+        assert reader.count(Selection()).value == 1
+
+
 def test_init_makes_users_with_passwords_in_files(server: Recording, tmp_path: Path) -> None:
     """As root once; then neither needs it."""
     options = ["--store", f"arangodb://root@127.0.0.1:{server.port}/own", "--state-dir", str(tmp_path / "state")]

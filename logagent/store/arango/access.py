@@ -20,8 +20,8 @@ class Access(NamedTuple):
     url: str
     timeout_s: float = 30.0
     ca_file: str | None = None
-    replication_factor: int = 1
-    write_concern: int = 1
+    replication_factor: int = 0
+    write_concern: int = 0
 
     def ssl_context(self) -> ssl.SSLContext | bool:
         """What a server's certificate is checked against; True: what the machine trusts.

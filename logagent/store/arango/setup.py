@@ -102,7 +102,7 @@ def _bring_up_to_date(connection: Connection, *, is_known: bool) -> None:
 
     A known store that has lost the collections with what it was given is another one: its daemons read again.
     """
-    placement = _placement(connection) if _is_cluster(connection) else {}
+    placement = _placement(connection)
     made = {each.name for each in COLLECTIONS if _ensure_collection(connection, each, placement)}
     _ensure_graph(connection)
     connection.call(Method.POST, "/_api/analyzer", ANALYZER_DEFINITION)
@@ -117,8 +117,19 @@ def _is_cluster(connection: Connection) -> bool:
 
 
 def _placement(connection: Connection) -> dict[str, Any]:
-    access = connection.access
-    return {"replicationFactor": access.replication_factor, "writeConcern": access.write_concern}
+    """What is said of each collection: nothing where all lie in one shard, since they follow the database in this.
+
+    There the server refuses any other number of copies than that of its own collections, and those have two or more.
+    """
+    if not _is_cluster(connection):
+        return {}
+    database = connection.call(Method.GET, "/_api/database/current")["result"]
+    return {} if database.get("sharding") == "single" else _copies(connection.access)
+
+
+def _copies(access: Access) -> dict[str, int]:
+    wanted = {"replicationFactor": access.replication_factor, "writeConcern": access.write_concern}
+    return {name: copies for name, copies in wanted.items() if copies}
 
 
 def _ensure_collection(connection: Connection, wanted: Collection, placement: Mapping[str, Any]) -> bool:
@@ -217,7 +228,7 @@ def make_database(admin: Connection, database: str, users: list[UserSpec]) -> No
 
     In a cluster all of it lies in one shard: then a batch is one transaction, and joins and the graph stay local.
     """
-    options = {"sharding": "single", **_placement(admin)} if _is_cluster(admin) else {}
+    options = {"sharding": "single", **_copies(admin.access)} if _is_cluster(admin) else {}
     admin.call(Method.POST, "/_api/database", {"name": database, "options": options}, allowed=_EXISTS)
     for user in users:
         body = {"user": user.name, "passwd": user.password}

@@ -37,8 +37,8 @@ def license_(request: Request) -> Response:
 
 @route("GET", "/_admin/server/role")
 def role(request: Request) -> Response:
-    """A single server."""
-    return ok(role="SINGLE")
+    """What it is."""
+    return ok(role="COORDINATOR" if request.server.is_cluster else "SINGLE")
 
 
 @route("GET", "/_api/key-generators")

@@ -10,11 +10,14 @@ from ..computed import check_definitions
 from ..errors import ArangoError, Unsupported
 from ..http import Request, Response, ok, route
 from ..storage import Collection
+from .databases import IN_A_CLUSTER
 
 CLUSTER: Final = (
     "numberOfShards", "shardKeys", "replicationFactor", "writeConcern", "shardingStrategy", "distributeShardsLike",
 )  # fmt: skip
 KNOWN: Final = ("name", "type", "waitForSync", "schema", "computedValues", "keyOptions", "cacheEnabled", "isSystem")
+SYSTEM_COPIES: Final = 2
+"""`--cluster.system-replication-factor`, by its default."""
 KEYS: Final = {"allowUserKeys": True, "type": "traditional"}
 
 
@@ -29,7 +32,8 @@ def summary(collection: Collection) -> dict[str, Any]:
 def described(collection: Collection) -> dict[str, Any]:
     """All properties."""
     properties = collection.properties
-    return {
+    copies = {name: properties[name] for name in ("numberOfShards", "replicationFactor") if name in properties}
+    return copies | {
         "writeConcern": properties["writeConcern"], "waitForSync": properties["waitForSync"],
         "usesRevisionsAsDocumentIds": True, "syncByRevision": True, "supportsRBAC": True, "statusString": "loaded",
         "isSmartChild": False, "schema": properties["schema"], "cacheEnabled": properties["cacheEnabled"],
@@ -68,9 +72,24 @@ def create(request: Request) -> Response:
         raise ArangoError(1207, "duplicate name")
     if body.get("shardKeys", ["_key"]) != ["_key"]:
         raise Unsupported("shardKeys other than _key")
-    made = Collection(request.database, name, kind, properties_of(body))
+    copies = copies_of(request, body) if request.server.is_cluster else {}
+    made = Collection(request.database, name, kind, properties_of(body) | copies)
     request.database.collections[name] = made
     return ok(**described(made))
+
+
+def copies_of(request: Request, body: dict[str, Any]) -> dict[str, Any]:
+    """What a cluster says of shards and copies; in a OneShard database all follow the system's collections."""
+    options = IN_A_CLUSTER | request.database.options
+    found = {"numberOfShards": 1, **{name: options[name] for name in ("replicationFactor", "writeConcern")}}
+    if options["sharding"] != "single":
+        return found | {name: body[name] for name in found if name in body}
+    found["replicationFactor"] = max(found["replicationFactor"], SYSTEM_COPIES)
+    for name, leading in found.items():
+        if body.get(name, leading) != leading:
+            text = f"Cannot have a different {name} ({body[name]}), than the leading collection ({leading})"
+            raise ArangoError(10, text)
+    return found
 
 
 def properties_of(body: dict[str, Any]) -> dict[str, Any]:

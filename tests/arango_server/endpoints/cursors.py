@@ -180,8 +180,20 @@ def explain(request: Request) -> Response:
     if query.options.get("allPlans"):
         raise Unsupported("allPlans")
     nodes = [{"id": at, "dependencies": [at - 1] if at > 1 else [], **n} for at, n in enumerate(query.nodes, 1)]
+    if request.server.is_cluster:
+        nodes = _as_one_operation(nodes)
     plan = {
         "nodes": nodes, "rules": [], "collections": [{"name": n, "type": t} for n, t in query.sources.items()],
         "variables": [], "isModificationQuery": query.writes,
     }  # fmt: skip
     return ok(plan=plan, cacheable=False, warnings=query.warnings, stats={})
+
+
+def _as_one_operation(nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A coordinator does what a query does to one document by a node of its own, which only says in passing what."""
+    if any(node["type"].startswith(("Enumerate", "Index", "Traversal")) for node in nodes):
+        return nodes
+    return [
+        {**node, "type": "SingleRemoteOperationNode", "mode": node["type"]} if "collection" in node else node
+        for node in nodes
+    ]

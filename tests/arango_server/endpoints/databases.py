@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from ..errors import ArangoError, Unsupported
 from ..http import Request, Response, ok, route
 from ..storage import User
+
+IN_A_CLUSTER: Final = {"sharding": "", "replicationFactor": 1, "writeConcern": 1}
 
 
 @route("GET", "/_api/database")
@@ -27,8 +30,10 @@ def mine(request: Request) -> Response:
 def current(request: Request) -> Response:
     """The one of this request."""
     database = request.database
+    options = IN_A_CLUSTER | database.options if request.server.is_cluster else {}
     return ok(result={
         "id": database.identifier, "name": database.name, "isSystem": database.name == "_system", "path": "none",
+        **options,
     })  # fmt: skip
 
 
@@ -40,7 +45,7 @@ def create(request: Request) -> Response:
     name = body.get("name")
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", name):
         raise ArangoError(1229, "database name invalid")
-    if unknown := set(body.get("options", {})) - {"sharding", "replicationFactor", "writeConcern"}:
+    if unknown := set(body.get("options", {})) - set(IN_A_CLUSTER):
         raise Unsupported(f"database options {', '.join(sorted(unknown))}")
     if name in request.server.databases:
         raise ArangoError(1207, "duplicate database name")
