@@ -22,6 +22,7 @@ test: $(VENV)/.installed
 	$(BIN)/python -m pytest -n auto
 
 test-arango: $(VENV)/.installed   ## the store's contract on a real ArangoDB: Docker runs one, or LOGAGENT_TEST_ARANGO_URL names it
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,docker-test]'
 	$(BIN)/python -m pytest -m arango tests/store
 
 lint: $(VENV)/.installed

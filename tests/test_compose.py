@@ -1,4 +1,4 @@
-"""The server's compose file and .env.example: every trap of an earlier draft stays closed."""
+"""The compose files and .env.example: every trap of an earlier draft stays closed."""
 
 from __future__ import annotations
 
@@ -91,6 +91,43 @@ def test_data_lives_in_named_volumes(compose, server):
 
 def test_it_comes_back_after_a_reboot_unless_stopped(server):
     assert server["restart"] == "unless-stopped"
+
+
+@pytest.fixture(scope="module")
+def starters():
+    """The options of each of the cluster's starters, with its service."""
+    services = yaml.safe_load((ROOT / "docker-compose.cluster.yml").read_text())["services"].values()
+    return [(dict(word.removeprefix("--").split("=", 1) for word in each["command"]), each) for each in services]
+
+
+def test_every_file_speaks_of_the_same_server(server, starters):
+    tests = (ROOT / "tests" / "store" / "arango_places.py").read_text()
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "arango.yml").read_text())
+    tested = [each["image"] for each in workflow["jobs"]["contract"]["strategy"]["matrix"]["include"]]
+    assert {options["docker.image"] for options, _ in starters} == {server["image"]}
+    assert f'IMAGE = "{server["image"]}"' in tests and tested == ["arangodb:3.12.4", server["image"]]
+
+
+def test_each_starter_has_a_port_a_volume_and_a_container_of_its_own(starters):
+    """It looks its port up in its own container, whose name it may not find out by itself."""
+    assert [int(options["starter.port"]) for options, _ in starters] == [8528, 8538, 8548]
+    for options, service in starters:
+        assert service["ports"] == [f"{options['starter.port']}:{options['starter.port']}"]
+        assert options["docker.container"] == service["container_name"]
+        assert options["docker.net-mode"] == "default"
+    assert len({service["volumes"][0] for _, service in starters}) == 3
+    assert len({options["starter.join"] for options, _ in starters}) == 1
+
+
+def test_the_servers_of_a_cluster_get_options_that_they_have(starters):
+    for options, _ in starters:
+        passed = {name: value for name, value in options.items() if name.startswith("args.")}
+        assert passed == {
+            "args.all.vector-index": "true",
+            "args.coordinators.cluster.default-replication-factor": "3",
+            "args.coordinators.cluster.write-concern": "2",
+        }
+        assert options["auth.jwt-secret"] == "/secrets/jwt-secret"
 
 
 def test_the_example_environment_sets_nothing_until_it_is_filled_in(tmp_path):

@@ -55,7 +55,7 @@ def real() -> Iterator[Place]:
         return
     if not (os.path.exists("/var/run/docker.sock") or os.environ.get("DOCKER_HOST")):
         pytest.skip(ABSENT)
-    containers = pytest.importorskip("testcontainers.core.container", reason=ABSENT)
+    containers = pytest.importorskip("testcontainers.core.container", reason="`make test-arango` lets Docker run one")
     port = _free_port()  # a fixed one, since a stopped container comes back at another otherwise
     container = containers.DockerContainer(IMAGE).with_bind_ports(8529, port).with_env("ARANGO_ROOT_PASSWORD", "secret")
     with container.with_command("arangod --vector-index true") as running:
