@@ -123,7 +123,7 @@ def _some(paths: tuple[str, ...]) -> str:
 def _room(settings: Settings, status: Status) -> list[str]:
     """What the store's licence leaves, asked of the store itself while the daemon can reach it."""
     from logagent.errors import ConfigError, StoreError
-    from logagent.settings import resolve_store_url
+    from logagent.settings import is_same_store, resolve_store_url
     from logagent.store import open_reader
 
     if status.store.state != "ok":
@@ -133,7 +133,7 @@ def _room(settings: Settings, status: Status) -> list[str]:
     except (StoreError, ConfigError):
         return []
     try:
-        room = reader.room() if reader.url == status.store.url else None
+        room = reader.room() if is_same_store(reader.url, status.store.url) else None
     except StoreError:
         return []
     finally:

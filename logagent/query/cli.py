@@ -39,7 +39,7 @@ COMMANDS: Final = {
     "monitor": ("monitor", "Runs, errors, daemon and memory on one screen, every 2 s."),
     "sql": ("free", "Ask an SQLite store in SQL, read-only."),
     "aql": ("free", "Ask an ArangoDB store in AQL, read-only."),
-    "schema": ("free", "The tables and columns that sql can ask."),
+    "schema": ("free", "What sql or aql can ask: tables with their columns."),
 }
 
 _EPILOG: Final = """\b

@@ -11,11 +11,6 @@ from logagent.query.item import Page
 from logagent.query.wording import command
 from logagent.store.protocol import Reader, Rows, Total
 
-TABLES = (
-    *("log_events", "script_runs", "agent_learnings", "level_counts"),
-    *("log_causality", "log_embeddings", "agent_memories"),
-)
-
 
 def sql(
     reader: Reader,
@@ -47,16 +42,25 @@ def sql(
         raise
 
 
-def aql(reader: Reader, text: str, bind_vars: Mapping[str, Any] | None = None) -> Page:
-    """The rows of one AQL query on an ArangoDB store.
+def aql(
+    reader: Reader,
+    text: str,
+    bind_vars: Mapping[str, Any] | None = None,
+    *,
+    max_rows: int = 1_000,
+    timeout_s: float = 5.0,
+) -> Page:
+    """The rows of one AQL query on an ArangoDB store; `truncated` says that `max_rows` came first.
 
     Raises:
         BadQuery: no AQL, or the store is no ArangoDB.
+        NotPermitted: it would do more than read.
+        QueryTimeout: it ran into its deadline.
     """
     if reader.url.startswith("sqlite:"):
         hint = command("sql", "SELECT timestamp, level, message FROM log_events ORDER BY ts_us DESC LIMIT 5")
         raise BadQuery("AQL is ArangoDB's language and this store is SQLite: use sql", hint=hint)
-    return _page(reader.free_query(text, bind_vars or {}))
+    return _page(reader.free_query(text, bind_vars or {}, max_rows=max_rows, timeout_s=timeout_s))
 
 
 def _page(rows: Rows) -> Page:
@@ -81,7 +85,7 @@ def _shown(value: Any) -> Any:
 
 
 def schema(reader: Reader, table: str | None = None) -> Page:
-    """The tables that `sql` can ask, with their columns.
+    """What `sql` or `aql` can ask: tables with their columns, or collections with their attributes.
 
     Raises:
         BadQuery: no such table.
@@ -89,19 +93,17 @@ def schema(reader: Reader, table: str | None = None) -> Page:
     >>> schema(reader, "agent_learnings")[0].column
     'learning_id'
     """
-    if table is not None and table not in TABLES:
-        near = difflib.get_close_matches(table, TABLES, n=1)
+    tables = reader.tables()
+    if table is not None and table not in tables:
+        near = difflib.get_close_matches(table, tables, n=1)
         said = f"; nearest: {near[0]}" if near else ""
-        raise BadQuery(f"no table {table!r}{said} (there are {', '.join(TABLES)})")
-    tables = (table,) if table else TABLES
-    items = [{"table": name, "column": column} for name in tables for column in _columns(reader, name)]
-    example = command("sql", "SELECT level, count(*) AS n FROM log_events GROUP BY level ORDER BY n DESC")
-    return Page("column", items, hints=[example])
+        raise BadQuery(f"no table {table!r}{said} (there are {', '.join(tables)})")
+    names = (table,) if table else tables
+    items = [{"table": name, "column": column} for name in names for column in tables[name]]
+    return Page("column", items, hints=[_example(reader)])
 
 
-def _columns(reader: Reader, table: str) -> Sequence[str]:
-    """Those of a table; none in a store that an older version made and no newer one has opened to write."""
-    try:
-        return reader.free_query(f"SELECT * FROM {table} LIMIT 0").columns
-    except BadQuery:
-        return ()
+def _example(reader: Reader) -> str:
+    if reader.url.startswith("sqlite:"):
+        return command("sql", "SELECT level, count(*) AS n FROM log_events GROUP BY level ORDER BY n DESC")
+    return command("aql", "FOR e IN log_events COLLECT level = e.level WITH COUNT INTO n RETURN {level, n}")

@@ -10,7 +10,7 @@ import msgspec
 from logagent.errors import NotFound, StoreUnavailable
 from logagent.formats.status import STATUS_FILE, Status
 from logagent.query.freshness import LOG_FILE, daemon_document, read_status
-from logagent.settings import load_settings, parse_store_url, resolve_store_url
+from logagent.settings import is_same_store, load_settings, parse_store_url, resolve_store_url
 from logagent.settings.addresses import SqliteAddress
 from logagent.store import open_reader
 from logagent.store.protocol import Reader
@@ -94,7 +94,7 @@ def status_of(place: Place, *, is_named: bool = True) -> Status | None:
     beside = os.path.dirname(place.url.removeprefix("sqlite://"))
     for directory in (place.state_dir, beside):
         found = read_status(os.path.join(directory, STATUS_FILE))
-        if found is not None and (not is_named or found.store.url == place.url):
+        if found is not None and (not is_named or is_same_store(found.store.url, place.url)):
             return found
     return None
 

@@ -7,7 +7,7 @@
 (500, 'environment LOG_BATCH_SIZE', 'sqlite:///srv/logs.db')
 """
 
-from logagent.settings.addresses import ArangoAddress, SqliteAddress, parse_store_url
+from logagent.settings.addresses import ArangoAddress, SqliteAddress, is_same_store, parse_store_url
 from logagent.settings.loading import load_settings
 from logagent.settings.model import SPECS, Settings, Spec
 from logagent.settings.secret import Secret
@@ -21,6 +21,7 @@ __all__ = [
     "Spec",
     "SqliteAddress",
     "arango_password",
+    "is_same_store",
     "load_settings",
     "parse_store_url",
     "resolve_store",

@@ -17,6 +17,7 @@ NO_PASSWORD_HERE: Final = (
 )
 
 _HOST_PORT: Final = r"(\[[0-9A-Fa-f:.]+\]|[^:/@?#\[\]\s]+)(?::([0-9]{1,5}))?"
+_THIS_MACHINE: Final = ("localhost", "127.0.0.1", "[::1]")
 _HOSTS: Final = r"([^@/?#\s]+)"
 _ARANGO: Final = r"arangodb(\+https?)?://(?:([^@/:?#\s]+)@)?" + _HOSTS + r"(?:/([A-Za-z][A-Za-z0-9_-]{0,63}))?/?"
 _SERVER: Final = r"(?:(https?)://)?" + _HOSTS + "/?"
@@ -58,6 +59,12 @@ class ArangoAddress(NamedTuple):
         return tuple(f"{scheme}://{host}:{port}" for host, port in ((self.host, self.port), *self.others))
 
     @property
+    def places(self) -> frozenset[tuple[str, int]]:
+        """Host and port of each server; this machine has one name."""
+        hosts = ((self.host, self.port), *self.others)
+        return frozenset(("localhost" if host in _THIS_MACHINE else host, port) for host, port in hosts)
+
+    @property
     def _hosts(self) -> str:
         return ",".join(f"{host}:{port}" for host, port in ((self.host, self.port), *self.others))
 
@@ -86,6 +93,21 @@ def parse_store_url(text: str) -> SqliteAddress | ArangoAddress:
     scheme, username, hosts, database = found.groups()
     (host, port), *others = _host_list(hosts, text, ARANGO_PORT)
     return ArangoAddress(host, port, scheme == "+https", username, database, tuple(others))
+
+
+def is_same_store(one: str, other: str) -> bool:
+    """Whether two URLs lead to one store, whoever logs in there and whichever of a cluster's hosts they name.
+
+    >>> is_same_store("arangodb://shipper@localhost/logs", "arangodb://asker@127.0.0.1:8529/logs")
+    True
+    """
+    try:
+        here, there = parse_store_url(one), parse_store_url(other)
+    except ValueError:
+        return one == other
+    if isinstance(here, SqliteAddress) or isinstance(there, SqliteAddress):
+        return here == there
+    return here.database == there.database and not here.places.isdisjoint(there.places)
 
 
 def _sqlite_path(path: str) -> str:

@@ -485,6 +485,13 @@ class Reader(Protocol):
         """
         ...
 
+    def tables(self) -> Mapping[str, Sequence[str]]:
+        """What a free query may ask: tables with their columns, or collections with their attributes.
+
+        A table that an older version has not made, and a collection without documents, may have none.
+        """
+        ...
+
     def free_query(
         self,
         text: str,

@@ -60,5 +60,6 @@ def ask_everything(store: Store, reader: Reader) -> None:
     reader.learnings(), reader.resolutions(), reader.error_tallies(ErrorSelection()), reader.error_events("e1")
     reader.run_lines("run-a", 5), reader.site_tallies(["run-a"]), reader.relations(["x"])
     assert len(reader.walk(event(2).key, 2, 5)) == 1
+    reader.tables()
     reader.vector_models(), reader.without_vector(plain, "m", 5), reader.memories()
     reader.nearest(plain, Vector("", "m", (1.0, 0.0)), 5)

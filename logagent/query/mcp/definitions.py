@@ -105,8 +105,8 @@ DEFINITIONS: Final = (
     ),
     ToolDefinition(
         "query_store",
-        "One read-only SELECT (SQLite store) or AQL query (ArangoDB). SQLite views: log_events, script_runs,"
-        " agent_learnings, level_counts.",
+        "One read-only SELECT (SQLite store) or AQL query (ArangoDB). Both have log_events, script_runs,"
+        " agent_learnings.",
         {"statement": _text(), "limit": _whole(1, 1_000, 100), "max_tokens": _BUDGET},
         ("statement",),
     ),

@@ -170,7 +170,7 @@ class Tools:
         text, limit = arguments.raw("statement") or "", arguments.number("limit", 100)
         if self.reader.url.startswith("sqlite:"):
             return [free.sql(self.reader, text, max_rows=limit)]
-        return [free.aql(self.reader, text)]
+        return [free.aql(self.reader, text, max_rows=limit)]
 
     def record(self, arguments: Arguments, _: datetime) -> list[Page]:
         """A learning, as a line."""

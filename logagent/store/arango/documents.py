@@ -84,6 +84,9 @@ class EventDocument(msgspec.Struct, omit_defaults=True, gc=False):
     said: str = ""
 
 
+EVENT_ATTRIBUTES: Final = tuple(each.encode_name for each in msgspec.structs.fields(EventDocument))
+
+
 class _Frame(msgspec.Struct):
     file: str
     line: int | None

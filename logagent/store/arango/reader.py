@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -14,8 +14,10 @@ from logagent.formats.record import UNKNOWN_EXECUTION, LogLine, Record
 from logagent.store.arango import arriving, counting, derived_reads, error_reads, finding, licence, run_lines, runs
 from logagent.store.arango.access import Access
 from logagent.store.arango.connection import Connection
+from logagent.store.arango.documents import EVENT_ATTRIBUTES
 from logagent.store.arango.free_query import free_query
 from logagent.store.arango.narrowing import bound_place
+from logagent.store.arango.schema import COLLECTIONS, EVENTS, META, SOURCES
 from logagent.store.arango.setup import identity_of
 from logagent.store.derived import Memory, Relation, Step, Vector
 from logagent.store.groups import ErrorInRun, ErrorSelection, ErrorTally, RunLine, SiteTally
@@ -35,6 +37,10 @@ from logagent.store.protocol import (
 )
 from logagent.store.selection import Direction, Position, RunSelection, Selection
 from logagent.store.text import decode, storable, storable_or_none
+
+_INTERNAL: Final = frozenset({META, SOURCES})
+_LOOKED_AT: Final = 100
+"""Documents of one collection, events apart, hardly differ in their attributes."""
 
 
 class ArangoReader:
@@ -211,6 +217,15 @@ class ArangoReader:
     def export(self, selection: Selection) -> Iterator[Record]:
         """Records of every kind, page by page."""
         return finding.exported(self._connection, selection)
+
+    def tables(self) -> Mapping[str, Sequence[str]]:
+        """The collections for free AQL, with the attributes of events and those that others' documents have."""
+        names = (each.name for each in COLLECTIONS if each.name not in _INTERNAL)
+        return {name: EVENT_ATTRIBUTES if name == EVENTS else self._attributes(name) for name in names}
+
+    def _attributes(self, collection: str) -> Sequence[str]:
+        bound: dict[str, Any] = {"@collection": collection, "limit": _LOOKED_AT}
+        return self._connection.rows("attributes_of", str, **bound)
 
     def free_query(
         self,

@@ -59,6 +59,13 @@ _FIRST_WITH_DERIVED: Final = 2
 _FIRST_WITH_ERRORS: Final = 3
 
 
+TABLES: Final = (
+    *("log_events", "script_runs", "agent_learnings", "level_counts"),
+    *("log_causality", "log_embeddings", "agent_memories"),
+)
+"""What free SQL is told of."""
+
+
 class SqliteReader:
     """See `logagent.store.protocol.Reader`. Any thread may call it, one at a time."""
 
@@ -195,6 +202,16 @@ class SqliteReader:
     def export(self, selection: Selection) -> Iterator[Record]:
         """Records of every kind, page by page, each page a read of its own."""
         return exported(self._ask, selection)
+
+    def tables(self) -> Mapping[str, Sequence[str]]:
+        """The views and tables for free SQL, with their columns."""
+        return {name: self._columns(name) for name in TABLES}
+
+    def _columns(self, table: str) -> Sequence[str]:
+        try:
+            return self.free_query(f"SELECT * FROM {table} LIMIT 0").columns
+        except BadQuery:
+            return ()  # an older version made the store and no newer one has opened it to write
 
     def free_query(
         self,
