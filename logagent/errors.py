@@ -5,7 +5,8 @@ LogagentError
 ├── StateLocked          another daemon owns the state directory, exit 2
 ├── StoreError
 │   ├── StoreUnavailable     pause, back off, re-read from the checkpoint
-│   │   └── StoreAuthError   the same, and loud: a person has to mend the credentials
+│   │   ├── StoreAuthError   the same, and loud: a person has to mend the credentials
+│   │   └── StoreAbsent      there is none to ask yet: say what makes it; exit 4
 │   ├── RecordRejected       dead-letter this record, go on
 │   ├── StoreCorrupt         stop using the store, loudly
 │   └── StoreTooNew          written by a newer logagent; exit 7 (queries), 2 (daemon)
@@ -51,6 +52,16 @@ class StoreUnavailable(StoreError):
 
 class StoreAuthError(StoreUnavailable):
     """The store refuses our credentials or rights."""
+
+
+class StoreAbsent(StoreUnavailable):
+    """There is no store yet: nothing was ever stored here. `hint` is a command that helps, or None."""
+
+    code = "no_store"
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 class RecordRejected(StoreError):

@@ -23,14 +23,13 @@ from logagent.daemon.service import Configuration, Daemon, ServiceLimits
 from logagent.daemon.shipper import ShipperLimits
 from logagent.daemon.surroundings import Log, SystemClock
 from logagent.daemon.wakeups import open_wakeups
-from logagent.errors import ConfigError, StoreUnavailable
+from logagent.errors import ConfigError, StoreAbsent
 from logagent.formats.lines import FileContext
 from logagent.formats.record import Origin
 from logagent.formats.redaction import Pattern, Redaction
 from logagent.formats.storing import StoringRules
-from logagent.settings import Settings, resolve_store, resolve_store_url
-from logagent.settings.addresses import SqliteAddress
-from logagent.store import open_store
+from logagent.settings import Settings, resolve_store_url
+from logagent.store import open_reader, open_store
 from logagent.store.protocol import Store, StoreIdentity
 
 FIXED = (
@@ -140,12 +139,15 @@ def opened_store(settings: Settings) -> Iterator[tuple[Store, StoreIdentity]]:
     """The store that the daemon ships to, prepared; for commands that work beside it, so none is made here.
 
     Raises:
-        StoreUnavailable: there is none yet, or it cannot be opened.
+        StoreAbsent: there is none yet.
+        StoreUnavailable: it cannot be opened.
     """
-    address = resolve_store(settings)
-    if isinstance(address, SqliteAddress) and not os.path.exists(address.path):
-        raise StoreUnavailable(f"store {address.url} is not there yet: `logagent init` or `logagent run` makes it")
-    store = open_store(resolve_store_url(settings), settings)
+    url = resolve_store_url(settings)
+    try:
+        open_reader(url, settings).close()
+    except StoreAbsent as error:
+        raise StoreAbsent(f"store {url} is not there yet: `logagent init` or `logagent run` makes it") from error
+    store = open_store(url, settings)
     try:
         yield store, store.prepare()
     finally:

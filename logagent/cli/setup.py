@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -126,19 +125,13 @@ def _understood(path: bytes, settings: Settings) -> str:
 
 
 def _check_store(settings: Settings) -> None:
-    from logagent.settings import resolve_store, resolve_store_url
-    from logagent.settings.addresses import SqliteAddress
-    from logagent.store import open_store
+    from logagent.cli.composition import opened_store
+    from logagent.errors import StoreAbsent
 
-    url = resolve_store_url(settings)
-    address = resolve_store(settings)
-    if isinstance(address, SqliteAddress) and not os.path.exists(address.path):
-        click.echo(f"store {url} is not there yet: `logagent init` or `logagent run` makes it")
-        return
-    opened = open_store(url, settings)
     try:
-        opened.prepare()
-        opened.ping()
-    finally:
-        opened.close()
-    click.echo(f"store {opened.url} answers")
+        with opened_store(settings) as (opened, _identity):
+            opened.ping()
+    except StoreAbsent as error:
+        click.echo(f"{error}")
+    else:
+        click.echo(f"store {opened.url} answers")

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from logagent.errors import NotFound, StoreUnavailable
+from logagent.errors import NotFound, StoreAbsent
 from logagent.formats.status import STATUS_FILE, Status
 from logagent.query.freshness import LOG_FILE, daemon_document, read_status
 from logagent.settings import is_same_store, load_settings, parse_store_url, resolve_store_url
@@ -16,16 +16,6 @@ from logagent.store import open_reader
 from logagent.store.protocol import Reader
 
 _SQLITE_HEAD: Final = b"SQLite format 3\0"
-
-
-class NoStore(StoreUnavailable):
-    """There is no store yet: nothing was ever stored here."""
-
-    code = "no_store"
-
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.hint = hint
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -64,7 +54,7 @@ def open_with_notes(url: str) -> tuple[Reader, list[str]]:
     """The reader, and sentences on what of a log file it leaves out.
 
     Raises:
-        NoStore: there is none there.
+        StoreAbsent: there is none there.
         NotFound: no such file.
         StoreUnavailable, StoreTooNew: it cannot be read (by this program).
     """
@@ -108,5 +98,5 @@ def _open_store(url: str) -> Reader:
     address = parse_store_url(url)
     if isinstance(address, SqliteAddress) and not os.path.exists(address.path):
         said = f"no store at {address.path}: nothing was ever stored there; start the daemon, or name a store"
-        raise NoStore(said, hint="logagent run --watch logs")
+        raise StoreAbsent(said, hint="logagent run --watch logs")
     return open_reader(url)

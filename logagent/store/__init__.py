@@ -48,7 +48,8 @@ def open_reader(url: str, settings: Settings | None = None) -> Reader:
 
     Raises:
         ConfigError: the URL names no store that this version knows.
-        StoreUnavailable: there is no store yet, or it cannot be opened.
+        StoreAbsent: there is no store yet.
+        StoreUnavailable: it cannot be opened.
     """
     backend, path = _parts(url)
     if backend == "sqlite":

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+from arango_server import ArangoServer
+from click.testing import CliRunner
+
+from logagent.cli.main import cli
 
 
 def logagent(*arguments: str, home: Path) -> subprocess.CompletedProcess[str]:
@@ -35,6 +40,25 @@ def test_pruning_makes_no_store(options: tuple[str, ...], tmp_path: Path) -> Non
     assert (done.returncode, done.stdout) == (4, "")
     assert "is not there yet" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [("check",), ("verify",), ("prune", "--older-than", "30")])
+def test_nothing_but_init_and_run_makes_a_database(
+    command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may make one, so a mistyped name would be a new store, empty and trusted."""
+    monkeypatch.setenv("ARANGO_PASSWORD", "secret")
+    (tmp_path / "logs").mkdir()
+    with ArangoServer(password="secret") as server:
+        where = ["--store", f"arangodb://root@127.0.0.1:{server.port}/tpyo", "--state-dir", str(tmp_path)]
+        watch = [] if command[0] == "prune" else ["--watch", str(tmp_path / "logs")]
+        done = CliRunner().invoke(cli, [*command, *watch, *where])
+        assert list(server.databases) == ["_system"]
+    for thread in threading.enumerate():  # they end a moment after their connections
+        if "process_request_thread" in thread.name:
+            thread.join(timeout=10)
+    said = done.output if command == ("check",) else str(done.exception)
+    assert "tpyo is not there yet" in said
 
 
 def test_a_status_that_is_watched_through_a_pipe_is_text_from_the_first_second_on(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from logagent.errors import StoreUnavailable
+from logagent.errors import StoreAbsent
 from logagent.formats.fold import LearningFold, ResolutionFold
 from logagent.formats.key import parse_key
 from logagent.formats.record import UNKNOWN_EXECUTION, LogLine, Record
@@ -63,7 +63,7 @@ class ArangoReader:
         """Which store this is."""
         meta = identity_of(self._connection)
         if meta is None:
-            raise StoreUnavailable(f"no store at {self.url} yet: `logagent run` or `logagent init` makes it")
+            raise StoreAbsent(f"no store at {self.url} yet: `logagent run` or `logagent init` makes it")
         return StoreIdentity(meta.store_id, meta.store_seq)
 
     def overview(self) -> Overview:

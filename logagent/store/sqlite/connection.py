@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import apsw
 
-from logagent.errors import RecordRejected, StoreCorrupt, StoreError, StoreUnavailable
+from logagent.errors import RecordRejected, StoreAbsent, StoreCorrupt, StoreError, StoreUnavailable
 from logagent.store.sqlite.schema import FILE_PRAGMAS
 
 BUSY_MS: Final = 2_000
@@ -75,7 +75,7 @@ def open_for_reading(path: str) -> apsw.Connection:
     -wal and -shm, or fail where it may not. `wal_appeared` says when such a connection has to be left.
     """
     if file_identity(path) is None:
-        raise StoreUnavailable(f"no store at {path}: it is made when `logagent run` first runs")
+        raise StoreAbsent(f"no store at {path}: it is made when `logagent run` first runs")
     immutable = "" if os.path.exists(path + "-wal") else "&immutable=1"
     uri = f"file:{quote(os.path.abspath(path), errors='surrogateescape')}?mode=ro{immutable}"
     with translated(path):

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 import apsw
 import msgspec
 
-from logagent.errors import BadQuery, QueryTimeout, StoreTooNew, StoreUnavailable
+from logagent.errors import BadQuery, QueryTimeout, StoreAbsent, StoreTooNew, StoreUnavailable
 from logagent.formats.fold import LearningFold, ResolutionFold
 from logagent.formats.record import Record
 from logagent.store.derived import Memory, Relation, Step, Vector
@@ -311,7 +311,7 @@ class SqliteReader:
         self.close()
         if version > VERSION:
             raise StoreTooNew(f"{self._path} has schema {version}, this logagent knows {VERSION}: upgrade logagent")
-        raise StoreUnavailable(f"no store at {self._path} yet: `logagent run` or `logagent init` makes it")
+        raise StoreAbsent(f"no store at {self._path} yet: `logagent run` or `logagent init` makes it")
 
 
 def _in_snapshot(db: apsw.Connection, question: Callable[[apsw.Connection], _T]) -> _T:
