@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "query"))
 
+from arango_server import ArangoServer  # noqa: E402
 from query_build import filled, usual_story  # noqa: E402
 from query_inside import ask_inside  # noqa: E402
 
@@ -59,3 +62,42 @@ def test_every_python_block_of_the_guide_runs(block: str) -> None:
 def test_the_guide_has_blocks_at_all() -> None:
     """An expression that matches nothing would pass."""
     assert len(COMMANDS) > 20 and len(BLOCKS) == 3
+
+
+SCRIPT = """
+from loguru import logger
+from logagent.formats import add_sink, script_execution
+
+add_sink(logger, "logs")
+try:
+    with script_execution("etl"):
+        logger.error("refused")
+        raise ValueError("no rows")
+except ValueError:
+    pass
+"""
+
+
+def test_every_command_of_the_page_on_arangodb_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In their order, as printed but for where the server is; the daemon ships what is there and ends."""
+    monkeypatch.delenv("LOGAGENT_STORE")
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    page = (ROOT / "docs" / "arangodb.md").read_text(encoding="utf-8").partition("## What is where")[0]
+    commands = re.findall(r"^    ((?:[A-Z_]+=|export |unset |logagent).*)$", page, re.MULTILINE)
+    (block,) = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert len(commands) > 10
+    script = "\n".join(
+        ["set -eux", f"python - <<'END'{SCRIPT}END", *commands, f"python -W error - <<'END'\n{block}END"]
+    )
+    for printed, run in (("run --watch logs", "run --watch logs --once"), ("-query mcp", "-query mcp < /dev/null")):
+        script = script.replace(printed, run)
+    with ArangoServer(password="...") as server:
+        script = script.replace(":8529", f":{server.port}")
+        ended = subprocess.run(
+            ["bash", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120
+        )
+    for thread in threading.enumerate():  # they end a moment after their connections
+        if "process_request_thread" in thread.name:
+            thread.join(timeout=10)
+    assert ended.returncode == 0, ended.stderr
+    assert '{"value":"refused"}' in ended.stdout and "[{'value': 'etl_" in ended.stdout

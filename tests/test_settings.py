@@ -345,6 +345,13 @@ def test_arango_settings_without_a_server_are_doubted(load):
     assert load(environ={"ARANGO_PASSWORD": "pw", "ARANGO_URL": "http://a:1"}).warnings == ()
 
 
+def test_a_password_that_hides_the_one_in_a_file_is_doubted(load):
+    """One of another user, left in the environment or in .env, would be refused by the server for no visible reason."""
+    both = {"ARANGO_URL": "http://a:1", "ARANGO_PASSWORD": "pw", "ARANGO_PASSWORD_FILE": "/run/pw"}
+    (warning,) = load(environ=both).warnings
+    assert warning == "environment ARANGO_PASSWORD_FILE has no effect: environment ARANGO_PASSWORD counts before a file"
+
+
 @pytest.mark.parametrize("toml", ["batch_size = true", "batch_size = 200.0", "batch_size = [1]", "batch_size = '１'"])
 def test_a_whole_number_is_nothing_else(load, toml):
     assert "expected a whole number" in refusal(load, toml=toml)

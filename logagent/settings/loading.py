@@ -146,6 +146,10 @@ def _origin(name: str, given: Mapping[str, Given]) -> str:
 def _doubts(given: Mapping[str, Given]) -> list[str]:
     """What works, but probably not as meant."""
     arango = [one for name, one in given.items() if name.startswith("arango_")]
-    if not arango or "store" in given or "arango_url" in given:
+    if arango and "store" not in given and "arango_url" not in given:
+        said = "the store is SQLite until ARANGO_URL or LOGAGENT_STORE names a server"
+        return [f"{arango[0].origin} has no effect: {said}"]
+    password, file = given.get("arango_password"), given.get("arango_password_file")
+    if password is None or file is None:
         return []
-    return [f"{arango[0].origin} has no effect: the store is SQLite until ARANGO_URL or LOGAGENT_STORE names a server"]
+    return [f"{file.origin} has no effect: {password.origin} counts before a file"]
