@@ -26,7 +26,8 @@ def candidates(
     """A function from the row outside to the documents to look at; FILTER still checks each of them."""
     conditions = [c for s in _filters(after) for c in _conjuncts(s.children[0])]
     described = [found for c in conditions if (found := _describe(c, name)) is not None]
-    index = _index_for(collection, described, _sort_fields(after, name), options)
+    fixed = {path for path, operator, tree in described if operator in ("==", "IN") and _free(tree, frozenset())}
+    index = _index_for(collection, described, fixed, _sort_fields(after, name), options)
     stats = plan.query.stats
     node: dict[str, Any] = {"type": "EnumerateCollectionNode", "collection": collection.name, "random": False}
     if index is not None:
@@ -115,8 +116,13 @@ def _sort_fields(after: list[Tree[Any]], name: str) -> list[str]:
 
 
 def _index_for(
-    collection: Collection, described: list[tuple[str, str, Tree[Any]]], sort: list[str], options: dict[str, Value]
+    collection: Collection,
+    described: list[tuple[str, str, Tree[Any]]],
+    fixed: set[str],
+    sort: list[str],
+    options: dict[str, Value],
 ) -> dict[str, Any] | None:
+    """The one that covers most; a sparse one only where all its attributes are compared with constants."""
     hint = options.get("indexHint")
     if options.get("disableIndex"):
         return None
@@ -128,8 +134,10 @@ def _index_for(
             usable.append(index.definition)
         if index.definition["type"] not in ("primary", "persistent", "edge"):
             continue
+        if index.definition["sparse"] and not fixed.issuperset(index.definition["fields"]):
+            continue
         first = index.definition["fields"][0]
-        sorts = not index.definition["sparse"] and sort and index.definition["fields"][: len(sort)] == sort
+        sorts = sort and index.definition["fields"][: len(sort)] == sort
         ranges = first in ranged and index.definition["type"] == "persistent"
         either = index.definition["type"] == "edge" and {"_from", "_to"} & equal
         if first in equal or ranges or either or (sorts and index.definition["type"] == "persistent"):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-VERSION: Final = 2
+VERSION: Final = 3
 META: Final = "log_meta"
 EVENTS: Final = "log_events"
 LINES: Final = "log_lines"
@@ -84,11 +84,10 @@ _LEARNING_RULE: Final = _rule(
 
 
 class Index(NamedTuple):
-    """A persistent index; its name, fields and whether documents without the fields are left out."""
+    """A persistent index. None is sparse: the server would use it only where constants are given for all its fields."""
 
     name: str
     fields: tuple[str, ...]
-    is_sparse: bool = False
 
 
 class Collection(NamedTuple):
@@ -119,7 +118,7 @@ COLLECTIONS: Final = (
             Index("by_level", ("level_no", *_PLACE)),
             Index("by_arrival", ("arrival", *_PLACE)),
             Index("by_hash", ("hash",)),
-            Index("by_error", ("error", "execution_id"), is_sparse=True),
+            Index("by_error", ("error", "execution_id")),
         ),
         _EVENT_RULE,
     ),
@@ -147,7 +146,7 @@ COLLECTIONS: Final = (
     Collection(ERRORS),
     Collection(SIGHTINGS, (Index("by_error", ("fingerprint", "last_us")), Index("by_run", ("execution_id",)))),
     Collection(SOURCES),
-    Collection(EMBEDDINGS, (Index("by_model", ("model", "dimension", "arrival")),)),
+    Collection(EMBEDDINGS, (Index("by_model", ("model", "dimension", "arrival", "_key")),)),
     Collection(MEMORIES, (Index("by_time", ("created_us", "memory_id")),)),
     Collection(CAUSALITY, (Index("by_from", ("from_log",)), Index("by_to", ("to_log",))), has_edges=True),
 )

@@ -166,12 +166,12 @@ def _ensure_indexes(connection: Connection, collection: Collection) -> None:
             connection.call(Method.DELETE, f"/_api/index/{there['id']}")
             there = None
         if there is None:
-            body = {"type": "persistent", "name": wanted.name, "fields": wanted.fields, "sparse": wanted.is_sparse}
+            body = {"type": "persistent", "name": wanted.name, "fields": wanted.fields}
             connection.call(Method.POST, "/_api/index", {**body, "inBackground": True}, where)
 
 
 def _is_other(found: Mapping[str, Any], wanted: Index) -> bool:
-    return (tuple(found["fields"]), found["sparse"]) != (wanted.fields, wanted.is_sparse)
+    return tuple(found["fields"]) != wanted.fields or bool(found["sparse"])
 
 
 def _ensure_graph(connection: Connection) -> None:
