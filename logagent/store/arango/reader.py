@@ -118,8 +118,8 @@ class ArangoReader:
         """The event and its neighbours in its run, else in its file."""
         there = self.event(record.key)
         bound = self._neighbourhood(record)
-        older = self._beside("events_newest", bound, before)
-        newer = self._beside("events_oldest", bound, after)
+        older = self._beside("events_newest", bound | {"to_us": record.ts_us}, before)
+        newer = self._beside("events_oldest", bound | {"from_us": record.ts_us}, after)
         return [*reversed(older), *([there] if there else []), *newer]
 
     def _neighbourhood(self, record: Record) -> dict[str, Any]:
