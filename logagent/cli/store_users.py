@@ -20,13 +20,16 @@ def make_store_users(settings: Settings, *, writer: str | None, reader: str | No
     if not isinstance(address, ArangoAddress):
         raise ConfigError(f"{address.url} has no users: --writer and --reader are for ArangoDB")
     from logagent.store.arango.access import access_of
-    from logagent.store.arango.setup import UserSpec, make_users
+    from logagent.store.arango.setup import UserSpec, make_users, users_there
 
+    access = access_of(address.url, settings)
     wanted = [(given, right) for given, right in ((writer, "rw"), (reader, "ro")) if given]
     named = [(*_name_and_file(given), right) for given, right in wanted]
-    make_users(
-        access_of(address.url, settings), [UserSpec(name, _password(path), right) for name, path, right in named]
-    )
+    there = users_there(access)
+    for name, path, _ in named:
+        if name in there and not os.path.exists(path):
+            raise ConfigError(f"user {name} is there already, but not {path}: give the file that holds its password")
+    make_users(access, [UserSpec(name, _password(path), right) for name, path, right in named])
     return [(name, path) for name, path, _ in named]
 
 

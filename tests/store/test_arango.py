@@ -316,6 +316,18 @@ def test_init_makes_users_with_passwords_in_files(server: Recording, tmp_path: P
     assert (tmp_path / "w.pw").stat().st_mode & 0o777 == 0o600
 
 
+def test_init_draws_no_password_for_a_user_who_has_one(server: Recording, tmp_path: Path) -> None:
+    """It would be told as the user's and be refused; nor does one who may make no users leave a file behind."""
+    server.create_user("w", "pw", own="rw")
+    options = ["--state-dir", str(tmp_path / "state"), "--writer", f"w={tmp_path}/w.pw"]
+    for user, reason in (("root", "user w is there already"), ("w", "refuses us")):
+        store = f"arangodb://{user}@127.0.0.1:{server.port}/own"
+        environ = {"ARANGO_PASSWORD": server.users[user].password}
+        result = CliRunner().invoke(cli, ["init", "--store", store, *options], env=environ)
+        assert reason in str(result.exception)
+        assert not (tmp_path / "w.pw").exists()
+
+
 # Vectors
 
 

@@ -236,6 +236,19 @@ def make_database(admin: Connection, database: str, users: list[UserSpec]) -> No
         admin.call(Method.PUT, f"/_api/user/{user.name}/database/{database}", {"grant": user.right})
 
 
+def users_there(access: Access) -> set[str]:
+    """The names of the server's users.
+
+    Raises:
+        StoreAuthError: who logs in may not know them.
+    """
+    admin = Connection(access, "_system")
+    try:
+        return {user["user"] for user in admin.call(Method.GET, "/_api/user")["result"]}
+    finally:
+        admin.close()
+
+
 def make_users(access: Access, users: list[UserSpec]) -> None:
     """Make the database of `access` and users for it; who logs in has rights on `_system`.
 
