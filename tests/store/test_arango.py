@@ -449,6 +449,14 @@ def test_a_refused_line_of_a_run_is_told_by_its_place_in_the_batch(store: Store,
     assert (raised.value.number, raised.value.index) == (1620, 3)
 
 
+def test_a_refused_error_is_not_told_as_the_place_of_a_record(store: Store, admin: Connection) -> None:
+    """Errors are documents of their own, counted by themselves: which record told of one is found by halving."""
+    admin.call(Method.PUT, "/_api/collection/log_errors/properties", {"schema": {"rule": {"required": ["x"]}}})
+    with pytest.raises(RecordRejected) as raised:
+        append(store, event(1), event(2, "failed", level="ERROR"))
+    assert (raised.value.number, raised.value.index) == (1620, None)
+
+
 @pytest.mark.parametrize(("status", "number"), [(400, 600), (413, 0)])
 def test_a_refused_request_is_a_refused_batch_to_be_halved(
     server: Recording, store: Store, status: int, number: int

@@ -10,7 +10,7 @@ from arangoasync.request import Method
 
 from logagent.errors import BadQuery, NotPermitted, QueryTimeout, RecordRejected, StoreError
 from logagent.store.arango.connection import Connection
-from logagent.store.arango.errors import Reaction, ServerError, translation
+from logagent.store.arango.errors import OUT_OF_MEMORY, Reaction, ServerError, translation
 from logagent.store.protocol import Rows
 
 _WRITES: Final = frozenset({"InsertNode", "UpdateNode", "ReplaceNode", "RemoveNode", "UpsertNode"})
@@ -72,7 +72,7 @@ def _asked(connection: Connection, path: str, body: Any, timeout_s: float) -> An
 def _translated(error: ServerError, url: str, timeout_s: float) -> Exception:
     if error.reaction is Reaction.TOO_LONG:
         return QueryTimeout(f"not done after {timeout_s:g} s", partial=Rows((), [], True))
-    if error.number == 32:
+    if error.number == OUT_OF_MEMORY:
         return BadQuery(f"AQL: it needs more than {_MEMORY_BYTES >> 20} MiB of memory: {error.text}")
     if error.reaction is Reaction.LOG_IN and error.status == 403:
         return NotPermitted(f"only reading is allowed here: {error.text}")
