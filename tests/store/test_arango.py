@@ -19,6 +19,7 @@ from arangoasync.request import Method
 from click.testing import CliRunner
 from store_corpus import event, in_order, run_end, run_start
 
+import logagent.store
 from logagent.cli.main import cli
 from logagent.errors import (
     ConfigError,
@@ -34,7 +35,6 @@ from logagent.settings import load_settings
 from logagent.store import open_reader, open_store
 from logagent.store.arango.access import Access, access_of
 from logagent.store.arango.connection import Connection
-from logagent.store.arango.queries import query_names, query_text
 from logagent.store.arango.vector_index import VectorIndex
 from logagent.store.derived import Vector
 from logagent.store.protocol import Batch, Reader, Store
@@ -47,21 +47,26 @@ from logagent.store.selection import (
 
 _NUMBERS = count(1)
 PASSWORD = "secret"
+QUERIES = Path(logagent.store.__file__).parent / "aql"
 
 
 class Recording(ArangoServer):
-    """Our server, noting the text of every query and what it scanned."""
+    """Our server, noting the text of every query; it can be told what to refuse: (part of a path, status, number)."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.queries: set[str] = set()
         self.refuses: tuple[str, int, int] | None = None
+        self.rows_at_once: int | None = None
 
     def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Any:
         if self.refuses is not None and self.refuses[0] in target:
             self.force_status(self.refuses[1], number=self.refuses[2])
         if target.endswith("/_api/cursor"):
-            self.queries.add(json.loads(body)["query"])
+            asked = json.loads(body)
+            self.queries.add(asked["query"])
+            if self.rows_at_once is not None:
+                body = json.dumps({**asked, "batchSize": self.rows_at_once}).encode()
         return super().answer(method, target, headers, body)
 
 
@@ -113,8 +118,19 @@ def test_every_query_is_executed(server: Recording, store: Store, reader: Reader
     ask_everything(store, reader)
     make_vector_index(store.url)
     assert "vector index" in (reader.nearest(Selection(), Vector("", "m", (1.0, 0.0)), 1).note or "")
-    texts = {query_text(name): name for name in query_names()}
-    assert sorted(set(texts.values()) - {texts.get(text, "") for text in server.queries}) == []
+    texts = {path.read_text(): path.stem for path in QUERIES.glob("*.aql")}
+    assert {texts.get(text) for text in server.queries} - {None} == set(texts.values())
+
+
+def test_an_answer_that_is_not_whole_is_none(server: Recording, store: Store, reader: Reader) -> None:
+    """Nothing is left out unsaid, however many rows there are: neither to a question nor to the daemon."""
+    append(store, *(event(number) for number in range(1, 4)))
+    server.rows_at_once = 2
+    with pytest.raises(QueryTimeout, match="events_newest"):
+        reader.events(Selection(), 5)
+    with pytest.raises(StoreUnavailable, match="keys_there"):
+        store.account([event(number) for number in range(1, 4)])
+    assert len(reader.events(Selection(), 1).records) == 1
 
 
 @pytest.mark.parametrize("name", query_names())
@@ -481,9 +497,8 @@ def test_a_write_that_the_server_ended_for_its_time_is_an_outage(server: Recordi
 def test_an_empty_silent_answer_is_the_only_request_for_documents(server: Recording, store: Store) -> None:
     """Documents are encoded once and sent once."""
     append(store, event(1), event(2))
-    assert [r.path for r in server.requests if "/document/log_events" in r.path] == [
-        f"{r.path}" for r in server.requests if "silent=true" in r.path and "log_events" in r.path
-    ]
+    sent = [r.path for r in server.requests if "/document/log_events" in r.path]
+    assert ["silent=true" in path for path in sent] == [True]
 
 
 def test_a_wrong_password_is_an_auth_error_that_shows_no_password(
