@@ -52,10 +52,6 @@ def access_of(url: str, settings: Settings) -> Access:
     password = arango_password(settings)
     if password is None:
         raise ConfigError(f"no password for {address.url}: set ARANGO_PASSWORD or ARANGO_PASSWORD_FILE")
-    address = address._replace(
-        username=address.username or settings.arango_username,
-        database=address.database or settings.arango_database,
-    )
     return Access(
         servers=address.servers,
         database=address.database or settings.arango_database,

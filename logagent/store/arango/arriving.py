@@ -13,7 +13,7 @@ from logagent.formats.record import Record
 from logagent.store.arango.connection import Connection
 from logagent.store.arango.finding import Filter, Found, asked
 from logagent.store.arango.narrowing import bound_place, narrowed
-from logagent.store.arango.writer import PATIENCE_MS
+from logagent.store.arango.schema import PATIENCE_MS
 from logagent.store.protocol import Arrivals
 from logagent.store.selection import Position, Selection
 

@@ -21,16 +21,14 @@ from logagent.store.arango.folded import run_of
 from logagent.store.arango.insert import insert, insert_objects
 from logagent.store.arango.intake import Intake, place_of
 from logagent.store.arango.prune_log import PruneLog, bound_criteria
-from logagent.store.arango.schema import EMBEDDINGS, ERRORS, EVENTS, LINES
-from logagent.store.arango.setup import identity_of, set_up, set_up_again
+from logagent.store.arango.schema import EMBEDDINGS, ERRORS, EVENTS, LINES, PATIENCE_MS
+from logagent.store.arango.setup import meta_of, set_up, set_up_again
 from logagent.store.arango.sightings import ErrorsSeen
 from logagent.store.arango.vector_index import VectorIndex
 from logagent.store.derived import Memory, Relation, Vector
 from logagent.store.protocol import Batch, Holding, OpenRun, PruneCriteria, PruneResult, Receipt, StoreIdentity
 from logagent.store.text import storable
 
-PATIENCE_MS: Final = 60_000
-"""A batch that began and never ended, since its daemon or its reply was lost, holds arrivals up for so long."""
 _MOST_KNOWN: Final = 20_000
 """Runs whose first event this handle remembers to have told."""
 BUILDING_S: Final = 3600.0
@@ -79,7 +77,7 @@ class ArangoStore:
     def repair(self) -> StoreIdentity:
         """Log in, and bring everything to what the schema says, however long it takes to fill an index."""
         with closing(Connection(self._access, too_long=StoreUnavailable)) as connection:
-            identity_of(connection)  # a server that does not answer is told soon
+            meta_of(connection)  # a server that does not answer is told soon
         patient = self._access._replace(timeout_s=max(self._access.timeout_s, BUILDING_S))
         return self._opened(set_up_again, patient)
 
@@ -200,7 +198,8 @@ class ArangoStore:
 
     def open_runs(self, hostname: str) -> list[OpenRun]:
         """Managed runs of the host that nobody has ended."""
-        return [_open_run(each) for each in self._open().rows("runs_open", _Open, hostname=storable(hostname))]
+        found = self._open().rows("runs_open", _Open, hostname=storable(hostname))
+        return [OpenRun.of(run_of("", each.fold, None), int(each.fingerprint, 16)) for each in found]
 
     def mark_crashed(self, execution_ids: Sequence[str], at_us: int) -> None:
         """Say of those runs that are still open that they crashed."""
@@ -264,16 +263,3 @@ def _placed(sent: Sequence[Record], records: Sequence[Record]) -> Iterator[None]
         if error.index is None:
             raise
         raise RecordRejected(str(error), number=error.number, index=place_of(sent[error.index], records)) from error
-
-
-def _open_run(found: _Open) -> OpenRun:
-    run = run_of("", found.fold, None)
-    return OpenRun(
-        run.execution_id,
-        run.hostname,
-        run.boot_id,
-        run.pid_namespace,
-        run.pid,
-        run.process_start,
-        int(found.fingerprint, 16),
-    )
