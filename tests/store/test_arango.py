@@ -75,34 +75,11 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recording]:
     monkeypatch.setenv("ARANGO_PASSWORD", PASSWORD)
     with Recording(password=PASSWORD) as running:
         yield running
-    for thread in threading.enumerate():  # they end a moment after their connections
-        if "process_request_thread" in thread.name:
-            thread.join(timeout=10)
 
 
 @pytest.fixture
 def url(server: Recording) -> str:
     return f"arangodb://root@127.0.0.1:{server.port}/own_{os.getpid()}_{next(_NUMBERS)}"
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    with closing(open_store(url)) as opened:
-        opened.prepare()
-        yield opened
-
-
-@pytest.fixture
-def reader(store: Store, url: str) -> Iterator[Reader]:
-    with closing(open_reader(url)) as opened:
-        yield opened
-
-
-@pytest.fixture
-def admin(store: Store, url: str) -> Iterator[Connection]:
-    """A connection to look behind the store."""
-    with closing(Connection(access_of(url, load_settings()))) as opened:
-        yield opened
 
 
 def append(store: Store, *records: Record) -> None:
@@ -526,7 +503,7 @@ def test_the_access_shows_no_password(url: str) -> None:
 
 def test_a_question_can_be_interrupted(server: Recording, store: Store, reader: Reader) -> None:
     """From another thread, while the server takes its time."""
-    server.latency_s = 5.0
+    server.latency_s = 1.5
     timer = threading.Timer(0.2, reader.interrupt)
     timer.start()
     with pytest.raises(QueryTimeout):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 import subprocess
-import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -119,6 +118,3 @@ def test_a_server_with_a_certificate_of_our_own_ca_is_trusted_and_no_other(
         monkeypatch.setenv("LOGAGENT_ARANGO_CA_FILE", str(certificates / "ca.pem"))
         with closing(open_store(url)) as store:
             assert store.prepare() == store.prepare()
-    for thread in threading.enumerate():  # the server's end a moment after their connections
-        if "process_request_thread" in thread.name:
-            thread.join(timeout=10)

@@ -10,12 +10,11 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
-from arango_places import Place, answers, drop, our_own, real, wait_for_words, wait_until
+from arango_places import Place, answers, new_database, our_own, real, wait_for_words, wait_until
 from arango_questions import ask_everything, write_something
 from arangoasync.request import Method
 from store_corpus import event, in_order, learning, run_end, run_start
@@ -31,8 +30,6 @@ from logagent.store.derived import Vector
 from logagent.store.protocol import Batch, PruneCriteria, Reader, Store
 from logagent.store.selection import Direction, Selection, TextMatch
 from tests.daemon.rig import Rig, expected, natives
-
-_NUMBERS = count(1)
 
 
 @pytest.fixture(scope="module")
@@ -55,33 +52,8 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
 @pytest.fixture
 def url(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Where a new store goes; its database is dropped afterwards."""
-    for name in ("URL", "PASSWORD", "CONTAINER"):
-        monkeypatch.delenv(f"LOGAGENT_TEST_ARANGO_{name}", raising=False)
-    monkeypatch.setenv("ARANGO_PASSWORD", place.password)
-    made = f"{place.server}/servers_{os.getpid()}_{next(_NUMBERS)}"
-    wait_until(lambda: answers(made), "the server answers")
-    yield made
-    drop(made)
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    with closing(open_store(url)) as opened:
-        opened.prepare()
-        yield opened
-
-
-@pytest.fixture
-def reader(store: Store, url: str) -> Iterator[Reader]:
-    with closing(open_reader(url)) as opened:
-        yield opened
-
-
-@pytest.fixture
-def admin(store: Store, url: str) -> Iterator[Connection]:
-    """A connection to look behind the store."""
-    with closing(Connection(access_of(url, load_settings()))) as opened:
-        yield opened
+    with new_database(place, monkeypatch) as made:
+        yield made
 
 
 def append(store: Store, *records: Any) -> None:
