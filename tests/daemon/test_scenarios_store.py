@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from logagent.daemon.shipper import SEEN_EVERY_S
+from logagent.daemon.saving import SEEN_EVERY_S
 from logagent.daemon.wakeups import Hint
 from logagent.errors import RecordRejected, StoreAuthError, StoreUnavailable
 from logagent.formats.record import LogLine, Record
