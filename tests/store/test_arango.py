@@ -51,7 +51,10 @@ QUERIES = Path(logagent.store.__file__).parent / "aql"
 
 
 class Recording(ArangoServer):
-    """Our server, noting the text of every query; it can be told what to refuse: (part of a path, status, number)."""
+    """Our server, noting the text of every query.
+
+    It can be told what to refuse (part of a path, status, number), and how many rows to give at once.
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -164,9 +167,9 @@ def _raw(body: bytes) -> Any:
     ],
 )
 def test_a_free_query_that_would_write_is_not_run(store: Store, reader: Reader, text: str) -> None:
-    """It is explained first, wherever in it the writing stands."""
+    """It is explained first, wherever in it the writing stands; the refusal names what it would write to."""
     append(store, event(1))
-    with pytest.raises(NotPermitted):
+    with pytest.raises(NotPermitted, match="would write to log_events"):
         reader.free_query(text)
     assert reader.count(Selection()).value == 1
 

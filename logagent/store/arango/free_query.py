@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from arangoasync.request import Method
@@ -13,8 +13,22 @@ from logagent.store.arango.connection import Connection
 from logagent.store.arango.errors import OUT_OF_MEMORY, Reaction, ServerError, translation
 from logagent.store.protocol import Rows
 
-_WRITES: Final = frozenset({"InsertNode", "UpdateNode", "ReplaceNode", "RemoveNode", "UpsertNode"})
+_T = TypeVar("_T")
 _MEMORY_BYTES: Final = 256 << 20
+
+
+class _Source(msgspec.Struct):
+    name: str
+    type: str
+
+
+class _Plan(msgspec.Struct):
+    isModificationQuery: bool  # noqa: N815 - the server's own name
+    collections: list[_Source]
+
+
+class _Explained(msgspec.Struct):
+    plan: _Plan
 
 
 class _Page(msgspec.Struct):
@@ -36,7 +50,7 @@ def free_query(
         if params:
             raise BadQuery("AQL takes parameters by name: @name in the query, name=value beside it")
         params = {}
-    _check_reads_only(connection, text, params)
+    _check_reads_only(connection, text, params, timeout_s)
     body = {
         "query": text,
         "bindVars": params,
@@ -44,27 +58,29 @@ def free_query(
         "memoryLimit": _MEMORY_BYTES,
         "options": {"maxRuntime": timeout_s, "stream": True},
     }
-    page = msgspec.convert(_asked(connection, "/_api/cursor", body, timeout_s), _Page)
+    page = _asked(connection, "/_api/cursor", body, timeout_s, _Page)
     if page.hasMore and page.id:
         connection.call(Method.DELETE, f"/_api/cursor/{page.id}", allowed=(404,))
     return _rows(page.result[:max_rows], page.hasMore or len(page.result) > max_rows)
 
 
-def _check_reads_only(connection: Connection, text: str, params: Mapping[str, Any]) -> None:
-    """By the plan's own word: a coordinator writes single documents by nodes that a list of ours would not have."""
-    plan = _asked(connection, "/_api/explain", {"query": text, "bindVars": params}, 0)["plan"]
-    if plan.get("isModificationQuery", True):
-        writes = [node["type"][:-4].lower() for node in plan["nodes"] if node["type"] in _WRITES]
-        raise NotPermitted(f"only reading is allowed here: the query would {writes[0] if writes else 'write'}")
+def _check_reads_only(connection: Connection, text: str, params: Mapping[str, Any], timeout_s: float) -> None:
+    """By the plan's own word: in a cluster a node that writes one document has the name of one that reads it."""
+    body = {"query": text, "bindVars": params}
+    plan = _asked(connection, "/_api/explain", body, timeout_s, _Explained).plan
+    written = [source.name for source in plan.collections if source.type != "read"]
+    if plan.isModificationQuery or written:
+        raise NotPermitted(f"only reading is allowed here: the query would write to {', '.join(written)}")
 
 
-def _asked(connection: Connection, path: str, body: Any, timeout_s: float) -> Any:
+def _asked(connection: Connection, path: str, body: Any, timeout_s: float, kind: type[_T]) -> _T:
     try:
         encoded = msgspec.json.encode(body)
     except (TypeError, OverflowError, UnicodeEncodeError) as error:
         raise BadQuery(f"the parameters do not fit the query: {error}") from error
     try:
-        return connection.read(connection.raw(Method.POST, path, encoded), Any)
+        found: _T = connection.read(connection.raw(Method.POST, path, encoded), kind)
+        return found
     except ServerError as error:
         raise _translated(error, connection.url, timeout_s) from error
 
