@@ -6,18 +6,19 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
-from arango_questions import ask_everything, write_something
+from arango_questions import append, ask_everything, write_something
 from arango_server import ArangoServer
 from arangoasync.request import Method
 from click.testing import CliRunner
-from store_corpus import event, in_order, run_end, run_start
+from store_corpus import event, run_end, run_start
 
 import logagent.store
 from logagent.cli.main import cli
@@ -30,14 +31,13 @@ from logagent.errors import (
     StoreTooNew,
     StoreUnavailable,
 )
-from logagent.formats.record import Record
 from logagent.settings import load_settings
 from logagent.store import open_reader, open_store
 from logagent.store.arango.access import Access, access_of
 from logagent.store.arango.connection import Connection
 from logagent.store.arango.vector_index import VectorIndex
 from logagent.store.derived import Vector
-from logagent.store.protocol import Batch, Reader, Store
+from logagent.store.protocol import Reader, Store
 from logagent.store.selection import (
     CompareExtra,
     Direction,
@@ -85,18 +85,14 @@ def url(server: Recording) -> str:
     return f"arangodb://root@127.0.0.1:{server.port}/own_{os.getpid()}_{next(_NUMBERS)}"
 
 
-def append(store: Store, *records: Record) -> None:
-    store.append(Batch(in_order(records)))
-
-
 # Queries
 
 
-def test_every_query_is_executed(server: Recording, store: Store, reader: Reader) -> None:
+def test_every_query_is_executed(server: Recording, store: Store, reader: Reader, admin: Connection) -> None:
     """A file that nothing runs would break unseen."""
     write_something(store)
     ask_everything(store, reader)
-    make_vector_index(store.url)
+    VectorIndex(admin, more_than=0).follow(1)
     assert "vector index" in (reader.nearest(Selection(), Vector("", "m", (1.0, 0.0)), 1).note or "")
     texts = {path.read_text(): path.stem for path in QUERIES.glob("*.aql")}
     assert {texts.get(text) for text in server.queries} - {None} == set(texts.values())
@@ -113,16 +109,11 @@ def test_an_answer_that_is_not_whole_is_none(server: Recording, store: Store, re
     assert len(reader.events(Selection(), 1).records) == 1
 
 
-@pytest.mark.parametrize("name", query_names())
-def test_a_place_in_an_order_is_one_comparison(name: str) -> None:
+@pytest.mark.parametrize("query", sorted(QUERIES.glob("*.aql")), ids=lambda path: path.stem)
+def test_a_place_in_an_order_is_one_comparison(query: Path) -> None:
     """Of arrays: alternatives make an index give up its order, and each page would sort all that is left to read."""
-    text = query_text(name)
+    text = query.read_text()
     assert not re.search(r"@(after|before)\.\w+ (OR|AND)|(?<!null )(OR|AND) \(?\w+\.\w+ [<>=]+ @(after|before)\.", text)
-
-
-def make_vector_index(url: str) -> None:
-    with closing(Connection(access_of(url, load_settings()))) as connection:
-        VectorIndex(connection, more_than=0).follow(1)
 
 
 def test_listing_sees_what_was_just_written_and_words_follow_with_the_view(server: Recording, url: str) -> None:
@@ -142,15 +133,9 @@ def test_a_condition_inside_extra_data_is_narrowed_by_the_server(store: Store, r
     """And decided here: numbers that ArangoDB holds less exactly are told apart."""
     exact = 123456789012345678901234567890
     raw = [f'{{"n":{exact + n}}}'.encode() for n in range(2)]
-    append(store, *(event(n, extra_data=_raw(each)) for n, each in enumerate(raw, 1)))
+    append(store, *(event(n, extra_data=msgspec.Raw(each)) for n, each in enumerate(raw, 1)))
     found = reader.events(Selection(where=CompareExtra(("n",), "=", exact)), 5).records
     assert [r.offset for r in found] == [100]
-
-
-def _raw(body: bytes) -> Any:
-    import msgspec
-
-    return msgspec.Raw(body)
 
 
 # Free queries
@@ -519,23 +504,13 @@ def test_a_question_can_be_interrupted(server: Recording, store: Store, reader: 
 # Arrivals
 
 
-def test_nobody_is_told_of_a_batch_while_one_before_it_may_still_come(store: Store, reader: Reader) -> None:
+def test_nobody_is_told_of_a_batch_while_one_before_it_may_still_come(
+    store: Store, reader: Reader, admin: Connection
+) -> None:
     """Two daemons: the batch that began first is stored last, and is not passed over."""
     mark = reader.arrivals(Selection(), None, 5).mark
-    begin: Callable[[], Any] = lambda: number_a_batch(store.url)  # noqa: E731
-    number = begin()
+    other: dict[str, int] = admin.value("batch_begin", dict, patience_ms=60_000)
     append(store, event(2))
     assert reader.arrivals(Selection(), mark, 5).records == []
-    end_batch(store.url, number)
+    admin.execute("batch_end", number=other["number"], sources=[], runs=[])
     assert [r.offset for r in reader.arrivals(Selection(), mark, 5).records] == [200]
-
-
-def number_a_batch(url: str) -> int:
-    with closing(Connection(access_of(url, load_settings()))) as connection:
-        found: dict[str, int] = connection.value("batch_begin", dict, patience_ms=60_000)
-    return found["number"]
-
-
-def end_batch(url: str, number: int) -> None:
-    with closing(Connection(access_of(url, load_settings()))) as connection:
-        connection.execute("batch_end", number=number, sources=[], runs=[])
