@@ -483,6 +483,21 @@ def test_without_a_password_the_way_to_give_one_is_named(url: str, monkeypatch: 
         open_store(url)
 
 
+@pytest.mark.parametrize("wrong", ["arangodb://root:secret@box/db", "root:secret@box", "arangodb://root:secret@/"])
+def test_a_url_with_a_password_is_refused_without_showing_it(wrong: str) -> None:
+    """Who gave it is told how to give it."""
+    with pytest.raises(ConfigError, match=r"ARANGO_PASSWORD|\[user@\]host") as raised:
+        open_store(wrong)
+    assert "secret" not in str(raised.value) + repr(raised.value.__cause__)
+
+
+@pytest.mark.parametrize("wrong", ["arangodb://", "arangodb://box/db/more"])
+def test_a_url_that_is_none_is_told_the_form(wrong: str) -> None:
+    """Not just that it is wrong."""
+    with pytest.raises(ConfigError, match=r"write arangodb://\[user@\]host\[:port\]/database"):
+        open_store(wrong)
+
+
 def test_the_access_shows_no_password(url: str) -> None:
     """It may stand in any traceback."""
     access: Access = access_of(url, load_settings())

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from logagent.errors import ConfigError
 from logagent.settings import ArangoAddress, Settings, arango_password, parse_store_url
+from logagent.settings.addresses import without_secret
 from logagent.settings.secret import Secret
 
 
@@ -46,7 +47,8 @@ def access_of(url: str, settings: Settings) -> Access:
     try:
         address = parse_store_url(url)
     except ValueError as error:
-        raise ConfigError(f"store {url!r} is no URL of ArangoDB: {error}") from error
+        advice = str(error) or "write arangodb://[user@]host[:port]/database"
+        raise ConfigError(f"store {without_secret(url)!r} is no URL of ArangoDB: {advice}") from error
     if not isinstance(address, ArangoAddress):
         raise ConfigError(f"store {url!r} is not in ArangoDB")
     password = arango_password(settings)
