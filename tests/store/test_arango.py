@@ -98,6 +98,13 @@ def test_every_query_is_executed(server: Recording, store: Store, reader: Reader
     assert {texts.get(text) for text in server.queries} - {None} == set(texts.values())
 
 
+def test_every_query_over_events_tests_clauses_by_the_same_words() -> None:
+    """AQL has no include: a test that one of them lacked would find too much there, and nobody would look again."""
+    found = [re.search(r"FILTER LENGTH\(@clauses.*", path.read_text(), re.DOTALL) for path in QUERIES.glob("*.aql")]
+    over_events = [each.group().partition(")]) == 0]) == 0")[0] for each in found if each and "event[" in each.group()]
+    assert (len(over_events), len(set(over_events))) == (11, 1)
+
+
 def test_an_answer_that_is_not_whole_is_none(server: Recording, store: Store, reader: Reader) -> None:
     """Nothing is left out unsaid, however many rows there are: neither to a question nor to the daemon."""
     append(store, *(event(number) for number in range(1, 4)))
