@@ -132,9 +132,9 @@ class Collection:
                 return old, None
             change = self.replace if options.overwrite_mode == "replace" else self.update
             return change(key, document, options)
-        new = self._stored(key, document, None, "insert")
         if old is not None:
             raise self._duplicate(self.indexes[0], key)
+        new = self._stored(key, document, None, "insert")
         self._check_unique(new, None)
         self._put(new)
         return None, new
@@ -155,7 +155,8 @@ class Collection:
     ) -> tuple[Document, Document]:
         """Merge attributes into it."""
         old = self._to_change(key, patch, options, revision)
-        if self._is_outdated(old, patch, options):
+        is_nothing = not set(patch) - {"_key"} and not self.properties.get("computedValues")
+        if is_nothing or self._is_outdated(old, patch, options):
             return old, old
         patch = {name: value for name, value in patch.items() if name not in ("_key", "_id", "_rev")}
         merged = merge_into(old, patch) if options.merge_objects else old | patch
@@ -262,7 +263,7 @@ class Collection:
     def _is_outdated(self, old: Document, new: Document, options: WriteOptions) -> bool:
         stored, given = old.get(options.version_attribute), new.get(options.version_attribute)
         both = bool(options.version_attribute) and rank(stored) == 2 and rank(given) == 2
-        return both and given <= stored  # type: ignore[operator]
+        return both and min(stored, given) >= 0 and int(given) <= int(stored)  # type: ignore[arg-type,type-var]
 
     def _change(self, old: Document, document: Document, operation: str) -> Document:
         body = {name: value for name, value in document.items() if name not in ("_key", "_id", "_rev")}
@@ -368,6 +369,13 @@ def _checked_end(value: Any) -> str:
 
 def _without_system(document: Document) -> Document:
     return {name: value for name, value in document.items() if name not in SYSTEM}
+
+
+def has_null(value: Any) -> bool:
+    """Is null in it anywhere?"""
+    if isinstance(value, (dict, list)):
+        return any(map(has_null, value.values() if isinstance(value, dict) else value))
+    return value is None
 
 
 def _without_nulls(merged: Any, patch: Any) -> Any:

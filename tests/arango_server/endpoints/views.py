@@ -9,9 +9,10 @@ from ..views import View, make_view
 
 @route("GET", "/_api/view")
 def every(request: Request) -> Response:
-    """All of them."""
+    """All of them, by name."""
     request.need("ro")
-    return ok(result=[view.shown() for view in request.database.views.values()])
+    views = sorted(request.database.views.values(), key=lambda view: str(view.name).lower())
+    return ok(result=[view.shown() for view in views])
 
 
 @route("POST", "/_api/view")
@@ -73,4 +74,4 @@ def _find(request: Request, name: str, right: str) -> View:
     for view in request.database.views.values():
         if name in (view.name, view.identifier):
             return view  # type: ignore[no-any-return]
-    raise ArangoError(1203, f"collection or view not found: {name}")
+    raise ArangoError(1203)
