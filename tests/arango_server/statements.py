@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lark import Tree
 
-from . import collecting, modifying, traversing, vectors, windows
+from . import collecting, modifying, paths, traversing, vectors, windows
 from .ast import name_of
 from .errors import ArangoError, Unsupported
 from .expressions import Closure, Row, Scope, is_source
@@ -165,6 +165,9 @@ class Plan:
 
     def _for_traversal(self, statement: Tree[Any]) -> None:
         traversing.compile_traversal(self, statement)
+
+    def _for_path(self, statement: Tree[Any]) -> None:
+        paths.compile_path(self, statement)
 
     # plain statements
 

@@ -146,8 +146,6 @@ class Collection:
         old = self._to_change(key, document, options, revision)
         if self._is_outdated(old, document, options):
             return old, old
-        if self.kind == 3:
-            document = {"_from": old["_from"], "_to": old["_to"]} | document
         return old, self._change(old, document, "replace")
 
     def update(

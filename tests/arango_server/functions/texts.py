@@ -115,12 +115,17 @@ def regex_split(context: Any, args: list[Any]) -> list[str] | None:
     compiled = _regex(context, "REGEX_SPLIT", args, 2)
     if compiled is None:
         return None
-    if compiled.groups or compiled.match(""):
-        raise Unsupported("REGEX_SPLIT with groups or empty matches")
-    parts = compiled.split(to_string(args[0]))
+    if compiled.match(""):
+        raise Unsupported("REGEX_SPLIT with empty matches")
+    parts = [part or "" for part in compiled.split(to_string(args[0]))]
     if len(parts) > 1 and (parts[-1] == "" or parts[0] == ""):
         raise Unsupported("REGEX_SPLIT with a match at the border")
+    if len(parts) >= SPLIT_AT_ONCE:
+        raise Unsupported(f"REGEX_SPLIT to {SPLIT_AT_ONCE} parts and more: the server does it piece by piece")
     return parts[:limit]
+
+
+SPLIT_AT_ONCE: Final = 16
 
 
 @aql(1)
