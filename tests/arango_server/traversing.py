@@ -37,6 +37,7 @@ class Walk:
         self.order = options.get("order", "bfs" if options.get("bfs") else "dfs")
         self.vertices = options.get("uniqueVertices", "none")
         self.edge_rule = options.get("uniqueEdges", "path")
+        self.tells_doubles = self.vertices != "global" and not _takes_doubles_as_one(plan)
         if self.order not in ("dfs", "bfs") or self.edge_rule not in ("path", "none"):
             raise Unsupported(f"traversal options {options}")
         if self.vertices not in ("none", "path", "global") or (self.vertices == "global" and self.order == "dfs"):
@@ -55,7 +56,7 @@ class Walk:
             for way in ("outbound", "inbound") if direction == "any" else (direction,):
                 here, there = DIRECTIONS[way]
                 at = collection.edges_at(here, identifier)
-                if direction == "any" and any(edge["_from"] == edge["_to"] for edge in at):
+                if direction == "any" and self.tells_doubles and any(edge["_from"] == edge["_to"] for edge in at):
                     raise Unsupported("an edge from a vertex to itself in a walk in any direction")
                 found += [(edge, edge[there]) for edge in at]
         return found
@@ -72,6 +73,17 @@ class Walk:
     def value(self, path: Path) -> dict[str, Any]:
         """The path variable."""
         return {"edges": list(path.edges), "vertices": [self.vertex(v) for v in path.vertices]}
+
+
+def _takes_doubles_as_one(plan: Plan) -> bool:
+    """Is what follows a COLLECT to which a row that comes twice is as one that comes once?"""
+    following = plan.statements[plan.at + 1 :]
+    if not following or following[0].data != "collect_statement":
+        return False
+    if any(str(part.data) in ("count_into", "into_all", "into_expr") for part in following[0].children):
+        return False
+    called = {str(name.children[0]).upper() for name in following[0].find_data("function_name")}
+    return called <= {"MIN", "MAX"}
 
 
 def compile_traversal(plan: Plan, statement: Tree[Any]) -> None:
