@@ -135,6 +135,8 @@ def _compile_upsert(
             return next((d for d in every if truth(holds({**row, "CURRENT": d}))), None)
 
     else:
+        if any(True for _ in search.find_data("pair_computed")):
+            raise Unsupported("UPSERT with computed names of attributes to look for")
         example = plan.expression(search)
 
         def find(row: Row) -> dict[str, Any] | None:

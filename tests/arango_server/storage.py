@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import uuid
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -214,7 +215,13 @@ class Collection:
                 raise ArangoError(1221)
             if not options["allowUserKeys"]:
                 raise ArangoError(1222, "unexpected document key")
+            if options["type"] == "autoincrement" and not re.fullmatch("[a-zA-Z].*", key):
+                raise Unsupported("own keys that look like numbers beside those that the server counts")
             return key
+        if options["type"] == "autoincrement":
+            offset, step, last = options["offset"], options["increment"], self.last_key
+            self.last_key = offset if last < offset else last + step - (last - offset) % step
+            return str(self.last_key)
         if options["type"] == "uuid":
             return str(uuid.uuid4())
         number = tick()
@@ -352,7 +359,7 @@ class Database:
         plain = name.removeprefix(f"{self.name}::") if isinstance(name, str) else ""
         found = self.analyzers.get(plain) or BUILT_IN.get(plain)
         if found is None:
-            raise ArangoError(10, f"failed to find analyzer '{name}'")
+            raise Unsupported(f"an analyzer that is not there: {name!r}")
         return found
 
 

@@ -18,6 +18,7 @@ CLUSTER: Final = (
 KNOWN: Final = ("name", "type", "waitForSync", "schema", "computedValues", "keyOptions", "cacheEnabled", "isSystem")
 SYSTEM_COPIES: Final = 2
 """`--cluster.system-replication-factor`, by its default."""
+STEPS: Final = {"offset": 0, "increment": 1}
 KEYS: Final = {"allowUserKeys": True, "type": "traditional"}
 
 
@@ -95,11 +96,14 @@ def copies_of(request: Request, body: dict[str, Any]) -> dict[str, Any]:
 def properties_of(body: dict[str, Any]) -> dict[str, Any]:
     """Properties of a new collection, with their defaults."""
     keys = body.get("keyOptions", {})
-    if set(keys) - {"type", "allowUserKeys"} or keys.get("type", "traditional") not in (
-        "traditional",
-        "padded",
-        "uuid",
-    ):
+    kind, more = keys.get("type", "traditional"), set(keys) - {"type", "allowUserKeys"}
+    if kind == "autoincrement" and more <= set(STEPS):
+        keys = STEPS | keys
+        if any(
+            type(keys[name]) is not int or keys[name] < at_least for name, at_least in (("increment", 1), ("offset", 0))
+        ):
+            raise Unsupported(f"keyOptions {keys}")
+    elif more or kind not in ("traditional", "padded", "uuid"):
         raise Unsupported(f"keyOptions {keys}")
     return {
         "waitForSync": bool(body.get("waitForSync", False)),
@@ -144,6 +148,33 @@ def count(request: Request, name: str) -> Response:
     """The number of documents."""
     collection = request.collection(name)
     return _located(request, collection, "count", **described(collection), count=len(collection.documents))
+
+
+@route("PUT", "/_api/collection/{}/load")
+def load(request: Request, name: str) -> Response:
+    """Does nothing any more."""
+    collection = request.collection(name)
+    return _located(request, collection, "load", **summary(collection), count=len(collection.documents))
+
+
+@route("PUT", "/_api/collection/{}/compact")
+def compact(request: Request, name: str) -> Response:
+    """Nothing that one could see."""
+    collection = request.collection(name, "rw")
+    return _located(request, collection, "compact", **summary(collection))
+
+
+@route("PUT", "/_api/collection/{}/loadIndexesIntoMemory")
+def load_indexes(request: Request, name: str) -> Response:
+    """Nothing that one could see."""
+    return _located(request, request.collection(name), "loadIndexesIntoMemory", result=True)
+
+
+@route("PUT", "/_api/collection/{}/recalculateCount")
+def recalculate_count(request: Request, name: str) -> Response:
+    """It is right already."""
+    collection = request.collection(name, "rw")
+    return _located(request, collection, "recalculateCount", result=True, count=len(collection.documents))
 
 
 @route("PUT", "/_api/collection/{}/properties")

@@ -12,6 +12,7 @@ from ..query import Query
 from ..storage import tick
 
 BODY: Final = ("query", "bindVars", "batchSize", "count", "ttl", "memoryLimit", "cache", "options")
+LEAST_MEMORY_BYTES: Final = 16 << 20
 OPTIONS: Final = frozenset(
     [
         "stream",
@@ -99,6 +100,8 @@ def create(request: Request) -> Response:
     size = body.get("batchSize", 1000)
     if not isinstance(size, int) or isinstance(size, bool) or size < 1:
         raise ArangoError(10, "bad parameter" if size != 0 else "batchSize must not be 0")
+    if 0 < (body.get("memoryLimit") or 0) < LEAST_MEMORY_BYTES:
+        raise Unsupported("a limit on memory that a query may reach")
     if body.get("cache"):
         raise Unsupported("the query results cache")
     rows = query.run()

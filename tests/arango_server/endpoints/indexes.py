@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import ArangoError
+from ..errors import ArangoError, Unsupported
 from ..http import Request, Response, ok, route
 from ..indexes import Index
 from ..storage import Collection
@@ -11,6 +11,8 @@ from ..storage import Collection
 @route("GET", "/_api/index", "collection withStats withHidden")
 def every(request: Request) -> Response:
     """Of a collection."""
+    if request.flag("withStats"):
+        raise Unsupported("figures of indexes")
     shown = [index.shown() for index in _collection(request, request.params["collection"]).indexes]
     return ok(indexes=shown, identifiers={index["id"]: index for index in shown})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import ArangoError
+from ..errors import ArangoError, Unsupported
 from ..http import Request, Response, ok, route
 from ..views import View, make_view
 
@@ -50,6 +50,18 @@ def change(request: Request, name: str) -> Response:
 def replace(request: Request, name: str) -> Response:
     """What is not named goes back to its default."""
     return _changed(request, name, merge=False)
+
+
+@route("PUT", "/_api/view/{}/rename")
+def rename(request: Request, name: str) -> Response:
+    """Single servers only."""
+    view, new = _find(request, name, "rw"), request.object("name").get("name")
+    taken = new in request.database.collections or (new in request.database.views and new != view.name)
+    if not isinstance(new, str) or not new or taken:
+        raise Unsupported("a new name that a view cannot have")
+    request.database.views[new] = request.database.views.pop(view.name)
+    view.name = new
+    return Response(200, view.shown() | view.properties)
 
 
 def _changed(request: Request, name: str, *, merge: bool) -> Response:
