@@ -113,6 +113,7 @@ DATASETS: Final[dict[str, dict[str, Any]]] = {
         },
     },
     "routeplanner": {
+        "geo": ["germanCity", "frenchCity"],
         "definitions": [
             ("germanHighway", ["germanCity"], ["germanCity"]),
             ("frenchHighway", ["frenchCity"], ["frenchCity"]),
@@ -150,6 +151,10 @@ def load(client: Client, name: str) -> None:
     definitions = [{"collection": c, "from": f, "to": t} for c, f, t in dataset["definitions"]]
     if definitions:
         client.send("POST", "/_api/gharial", {"name": name, "edgeDefinitions": definitions})
+    for collection in dataset.get("geo", []):
+        client.send(
+            "POST", f"/_api/index?collection={collection}", {"type": "geo", "fields": ["geometry"], "geoJson": True}
+        )
     for collection, documents in dataset["documents"].items():
         if not definitions:
             client.send("POST", "/_api/collection", {"name": collection})

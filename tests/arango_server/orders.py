@@ -33,7 +33,8 @@ def documents_in_order(
         Unsupported: it shows it, and it is not known (when it runs).
     """
     walked, covering = _indexes(collection, after, name, described) if _is_shown(after) else ([], [])
-    if not walked and not covering:
+    distances = _distances(collection, after) if _is_shown(after) else []
+    if not walked and not covering and not distances:
         return lambda row: list(collection.documents.values())
     filters = []
     for statement in after:
@@ -41,10 +42,13 @@ def documents_in_order(
             break
         filters.append(plan.expression(statement.children[0]))
 
+    far = [plan.expression(tree) for tree in distances]
+
     def in_order(row: Row) -> list[dict[str, Any]]:
         rows = ({**row, name: document} for document in collection.documents.values())
         stored = [one[name] for one in rows if all(truth(holds(one)) for holds in filters)]
         orders = [sorted(stored, key=lambda document, f=fields: _place(document, f)) for fields in walked or covering]
+        orders += [sorted(stored, key=lambda document, f=distance: f({**row, name: document})) for distance in far]
         if not walked:
             orders.append(stored)
         if any(order != orders[0] for order in orders):
@@ -52,6 +56,14 @@ def documents_in_order(
         return orders[0]
 
     return in_order
+
+
+def _distances(collection: Collection, after: list[Tree[Any]]) -> list[Tree[Any]]:
+    """By how far away something is a geo index may give its documents."""
+    if all(index.definition["type"] != "geo" for index in collection.indexes):
+        return []
+    calls = [call for s in after if s.data == "filter_statement" for call in s.find_data("call")]
+    return [call for call in calls if str(call.children[0].children[0]).upper() == "GEO_DISTANCE"]
 
 
 def _place(document: dict[str, Any], fields: list[str]) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from ..computed import check_definitions
 from ..errors import ArangoError, Unsupported
 from ..http import Request, Response, ok, route
 from ..storage import Collection
+from ..values import to_json
 from .databases import IN_A_CLUSTER
 
 CLUSTER: Final = (
@@ -148,6 +150,28 @@ def count(request: Request, name: str) -> Response:
     """The number of documents."""
     collection = request.collection(name)
     return _located(request, collection, "count", **described(collection), count=len(collection.documents))
+
+
+@route("GET", "/_api/collection/{}/revision")
+def revision(request: Request, name: str) -> Response:
+    """Another one after each change."""
+    collection = request.collection(name)
+    return _located(request, collection, "revision", **described(collection), revision=str(collection.version))
+
+
+@route("GET", "/_api/collection/{}/checksum", "withRevisions withData")
+def checksum(request: Request, name: str) -> Response:
+    """The same for the same documents, or, unless more is asked for, for the same keys."""
+    collection = request.collection(name)
+    total = 0
+    for key, document in collection.documents.items():
+        told = [key, document["_rev"] if request.flag("withRevisions") else ""]
+        data = {n: v for n, v in document.items() if n not in ("_rev", "_id")} if request.flag("withData") else None
+        digest = hashlib.sha256(to_json([told, data]).encode()).digest()
+        total ^= int.from_bytes(digest[:8], "big")
+    newest = max((document["_rev"] for document in collection.documents.values()), default="0")
+    about = {"checksum": str(total), "revision": newest}
+    return _located(request, collection, "checksum", **summary(collection), **about)
 
 
 @route("PUT", "/_api/collection/{}/load")
