@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 import secrets
+import string
 import uuid
 from functools import lru_cache
 from typing import Any, Final
@@ -13,7 +14,7 @@ from urllib.parse import quote
 
 import orjson
 
-from ..errors import Unsupported
+from ..errors import ArangoError, Unsupported
 from ..functions.registry import aql, invalid_argument, warn_in
 from ..functions.strings import split_limit
 from ..values import rank, to_json, to_number, to_string, truth
@@ -186,7 +187,13 @@ def uuid_(_: Any, args: list[Any]) -> str:
 
 @aql(1)
 def random_token(_: Any, args: list[Any]) -> str:
-    return secrets.token_hex(int(to_number(args[0])))[: int(to_number(args[0]))]
+    length = int(to_number(args[0]))
+    if not 0 <= length <= LONGEST_TOKEN:
+        raise ArangoError(1542, "invalid argument type in call to function 'RANDOM_TOKEN()'")
+    return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(length))
+
+
+LONGEST_TOKEN: Final = 65_536
 
 
 @aql(1)
