@@ -47,7 +47,7 @@ def candidates(
 
         return one
 
-    in_order = documents_in_order(plan, name, collection, after, described)
+    in_order = documents_in_order(plan, name, collection, after, {path for path, _, _ in described}, fixed)
 
     def every(row: Row) -> Iterator[dict[str, Any]]:
         for document in in_order(row):

@@ -25,14 +25,14 @@ KEEPING_ORDER: Final = frozenset(["PUSH", "UNIQUE"])
 
 
 def documents_in_order(
-    plan: Plan, name: str, collection: Collection, after: list[Tree[Any]], described: list[tuple[str, str, Tree[Any]]]
+    plan: Plan, name: str, collection: Collection, after: list[Tree[Any]], conditions: set[str], fixed: set[str]
 ) -> Callable[[Row], list[dict[str, Any]]]:
     """The documents for a row outside, in their order as far as the query shows it.
 
     Raises:
         Unsupported: it shows it, and it is not known (when it runs).
     """
-    walked, covering = _indexes(collection, after, name, described) if _is_shown(after) else ([], [])
+    walked, covering = _indexes(collection, after, name, conditions, fixed) if _is_shown(after) else ([], [])
     distances = _distances(collection, after) if _is_shown(after) else []
     if not walked and not covering and not distances:
         return lambda row: list(collection.documents.values())
@@ -87,17 +87,18 @@ def _is_shown(after: list[Tree[Any]]) -> bool:
 
 
 def _indexes(
-    collection: Collection, after: list[Tree[Any]], name: str, described: list[tuple[str, str, Tree[Any]]]
+    collection: Collection, after: list[Tree[Any]], name: str, conditions: set[str], fixed: set[str]
 ) -> tuple[list[list[str]], list[list[str]]]:
     """Fields of the indexes that a condition leads to; and of those that have all that is read."""
-    read, conditions = _read_attributes(after, name), {path for path, _, _ in described}
+    read = _read_attributes(after, name)
     walked, covering = [], []
     for index in collection.indexes:
         shown = index.definition
         if shown["type"] not in ("primary", "persistent") or any("[*]" in field for field in shown["fields"]):
             continue
         there = {*shown["fields"], *shown.get("storedValues", [])} | ({"_id"} if shown["type"] == "primary" else set())
-        if shown["fields"][0] in conditions:
+        # A sparse one is only used where all its attributes are compared with constants.
+        if shown["fields"][0] in conditions and (not shown["sparse"] or fixed.issuperset(shown["fields"])):
             walked.append(shown["fields"])
         if read and read <= there and not shown["sparse"]:
             covering.append(shown["fields"])
