@@ -90,7 +90,7 @@ def _indexes(
     collection: Collection, after: list[Tree[Any]], name: str, conditions: set[str], fixed: set[str]
 ) -> tuple[list[list[str]], list[list[str]]]:
     """Fields of the indexes that a condition leads to; and of those that have all that is read."""
-    read = _read_attributes(after, name)
+    read, either = _read_attributes(after, name), _in_alternatives(after, name)
     walked, covering = [], []
     for index in collection.indexes:
         shown = index.definition
@@ -100,9 +100,20 @@ def _indexes(
         # A sparse one is only used where all its attributes are compared with constants.
         if shown["fields"][0] in conditions and (not shown["sparse"] or fixed.issuperset(shown["fields"])):
             walked.append(shown["fields"])
-        if read and read <= there and not shown["sparse"]:
+        if (read and read <= there and not shown["sparse"]) or shown["fields"][0] in either:
             covering.append(shown["fields"])
     return walked, covering
+
+
+def _in_alternatives(after: list[Tree[Any]], name: str) -> set[str]:
+    """Attributes of which an OR in a FILTER speaks on each of its sides: it may become an IN, and use an index."""
+    found: set[str] = set()
+    for statement in after:
+        for either in statement.find_data("or_") if statement.data == "filter_statement" else ():
+            sides = [_read_attributes([side], name) for side in either.children]
+            if all(sides):
+                found |= set.union(*sides)
+    return found
 
 
 def _read_attributes(after: list[Tree[Any]], name: str) -> set[str]:

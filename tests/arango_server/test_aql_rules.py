@@ -152,6 +152,7 @@ def test_an_order_that_an_index_may_give_is_not_guessed(client: Client) -> None:
     client.send("POST", "/_api/index?collection=c", {"type": "persistent", "fields": ["n", "m"]})
     assert client.query("FOR d IN c FILTER d.n IN [1, 0] RETURN d.m") == [2, 1, 3]
     assert failure(client, "FOR d IN c RETURN d.m") == (501, 9)
+    assert failure(client, "FOR d IN c FILTER d.n == 1 OR d.n == 0 RETURN d") == (501, 9)
     client.send("POST", "/_api/index?collection=c", {"type": "persistent", "fields": ["n"]})
     assert failure(client, "FOR d IN c FILTER d.n == 1 RETURN d.m") == (501, 9)
 

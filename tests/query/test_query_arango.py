@@ -62,7 +62,9 @@ def test_over_mcp_the_limit_holds_for_aql_too(url: str, tmp_path: Path) -> None:
     """Trap: an argument that is silently ignored."""
     tools = Tools(Place(url, str(tmp_path)), allow_write=False)
     try:
-        answer = tools.call("query_store", {"statement": "FOR e IN log_events SORT e._key RETURN {k: e._key}", "limit": 2})
+        answer = tools.call(
+            "query_store", {"statement": "FOR e IN log_events SORT e._key RETURN {k: e._key}", "limit": 2}
+        )
     finally:
         tools.close()
     assert answer.text.count("k=") == 2
