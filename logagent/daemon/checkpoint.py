@@ -47,6 +47,7 @@ class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
         size: greatest size seen; of a packed file its packed size.
         directory_device: device of the directory it was seen in; another one there now means a vanished mount.
         is_finished: a packed file that was unpacked to its end.
+        unpacked: how much of a packed file was ever seen, bytes of its stream.
         gone_us: when it was let go or found gone (wall clock); None for a file that is there.
         claimed: another file (a packed twin, a copy) goes on in its place.
         cut_at: the size that a file was cut to in place (0: it was written anew); what it had beyond is gone from it.
@@ -67,6 +68,7 @@ class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
     ctime_ns: int = 0
     directory_device: int | None = None
     is_finished: bool = False
+    unpacked: int = 0
     gone_us: int | None = None
     claimed: bool = False
     cut_at: int | None = None

@@ -63,6 +63,7 @@ class Descriptors:
     def close(self, file: File) -> None:
         """Free its descriptor; it is opened again when it grows."""
         if file.tail is not None:
+            file.unpacked = file.most_unpacked
             file.tail.close()
             file.tail = None
             del self._open[id(file)]

@@ -53,6 +53,7 @@ class File:
         is_unlinked: no name is left. `is_missing`: its name is gone from where we look.
         is_let_go: it is over; nothing is done until it grows.
         cut_size: size of a packed file when it was let go, or last known before the start; None once it is read on.
+        unpacked: how much of a packed file was seen through descriptors it had, bytes of its stream.
         was_read_whole: a packed file that was read to its end before it changed.
         seen: what it may have become while it could not be opened, or None.
         trouble: why it cannot be read now, or None.
@@ -80,6 +81,7 @@ class File:
         self.is_missing = False
         self.is_let_go = False
         self.cut_size: int | None = None
+        self.unpacked = 0
         self.was_read_whole = False
         self.seen: Seen | None = None
         self.trouble: str | None = None
@@ -99,6 +101,11 @@ class File:
         return (
             max(self.greatest_size, *(change.size for change in self.seen.changes)) if self.seen else self.greatest_size
         )
+
+    @property
+    def most_unpacked(self) -> int:
+        """How much of a packed file was ever seen, bytes of its stream."""
+        return max(self.unpacked, self.tail.unpacked if self.tail is not None else 0)
 
     @property
     def is_settled(self) -> bool:
@@ -202,6 +209,7 @@ class File:
             ctime_ns=self.ctime_ns,
             directory_device=self.directory_device,
             is_finished=bool(self.compression) and self.is_settled,
+            unpacked=self.most_unpacked,
         )
         stream = self.stream
         if stream is None:

@@ -274,6 +274,7 @@ def _know_as(file: File, entry: FileEntry) -> None:
     """Its entry knows what no look at it would tell."""
     file.rewrites, file.begun_at = entry.rewrites, entry.begun_at
     file.cut_size = entry.size if file.compression else None
+    file.unpacked = entry.unpacked
 
 
 def _has_place(tail: Tail, entry: FileEntry) -> bool:

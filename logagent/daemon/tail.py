@@ -19,6 +19,8 @@ class Tail(Protocol):
 
     is_packed: bool
     """True where offsets count unpacked bytes."""
+    unpacked: int
+    """How much of a packed file was ever unpacked here, bytes of its stream; 0 of a plain one."""
 
     def facts(self) -> FileFacts:
         """What the file system says of it now."""
@@ -74,6 +76,7 @@ class PlainTail:
     """A growing file, read by `pread`."""
 
     is_packed = False
+    unpacked = 0
     is_finished = False
     trouble = None
 
@@ -112,6 +115,7 @@ class PackedTail:
         self._fd = fd
         self._identity = identity
         self._compression = compression
+        self.unpacked = 0
         self._rewind()
 
     def _rewind(self) -> None:
@@ -162,6 +166,7 @@ class PackedTail:
         except Damaged as error:
             self._damage = str(error)
             self._at_end = True
+        self.unpacked = max(self.unpacked, self._start + len(self._buffer))
         self._packed_at += len(piece)
         self._last_piece = piece or self._last_piece
         return not self._at_end

@@ -136,14 +136,18 @@ def lost_of(entry: FileEntry, others: Iterable[FileEntry], stored_end: int | Non
         stored = stored_end + 1
     reached = max([entry.cursor.offset, entry.cut_at or 0, stored, *(other.cursor.offset for other in same)])
     if entry.compression:
-        is_whole = any(other.unread_bytes == 0 and not _was_judged(other) for other in same)
+        is_whole = any(_is_witness(other, entry) for other in same)
         return None if is_whole or entry.is_finished else (reached, None)
     return (reached, entry.size) if reached < entry.size else None
 
 
-def _was_judged(entry: FileEntry) -> bool:
-    """True for a plain file whose loss was looked for: nothing of it is waited for, which does not say it was read."""
-    return entry.is_finished and not entry.compression
+def _is_witness(other: FileEntry, packed: FileEntry) -> bool:
+    """True for a file that was read whole and reaches as far as what was seen of the packed one.
+
+    A plain file whose loss was looked for is finished: nothing of it is waited for, which does not say it was read.
+    """
+    was_judged = other.is_finished and not other.compression
+    return other.unread_bytes == 0 and not was_judged and other.cursor.offset >= packed.unpacked
 
 
 def _may_hold(other: FileEntry, entry: FileEntry) -> bool:

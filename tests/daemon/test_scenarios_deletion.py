@@ -262,3 +262,18 @@ def test_a_loss_is_told_while_a_compressed_copy_that_was_cut_short_stays(rig: Ri
     rig.start()
     rig.rest(200)
     assert rig.losses() == [("a.jsonl", kept, len(whole))]
+
+
+def test_a_shorter_copy_is_no_witness_that_a_compressed_file_was_read(rig: Rig) -> None:
+    """What was unpacked of it before it went tells that it held more."""
+    rig.write("a.jsonl.1", natives("a", 0, 2))
+    rig.write("a.jsonl.2.gz", gzip.compress(natives("a", 0, 5).encode()))
+    rig.start()
+    rig.take_store_away()
+    rig.rest(20)
+    rig.kill()
+    (rig.logs / "a.jsonl.2.gz").unlink()
+    rig.start()
+    rig.rest(200)
+    assert rig.counted() == expected("a", 2)
+    assert rig.losses() == [("a.jsonl.2.gz", len(natives("a", 0, 2)), None)]
