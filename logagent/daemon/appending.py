@@ -113,8 +113,9 @@ class Appending:
         self._right_of_way.wait(READING_WAITS_S)
 
     def drop(self) -> None:
-        """Wait no more for what is under way: it is read again, whether the store has it or not."""
+        """Wait no more for what is under way: it and what is not marked are read again, whether stored or not."""
         self._under_way = None
+        self._unmarked.clear()
 
     def settle(self) -> bool:
         """Wait for the batch under way and acknowledge its cursors; False if there was none.

@@ -157,7 +157,10 @@ class Shipper:
         return max(min(waits), 0.0) if waits else None
 
     def forget(self) -> None:
-        """Drop what was read and not acknowledged; it is read again from the cursors."""
+        """Drop what was read since the store's last mark; it is read again.
+
+        What was acknowledged since may be gone, too: the store's machine may have lost its power.
+        """
         self._batch = OpenBatch()
         self.appending.drop()
         self.files.fall_back()
@@ -407,6 +410,8 @@ class Shipper:
                 if piece is not None:
                     self._take(stream, piece, is_final=True)
                     self._ship_now()
+                if stream.marked is not None:
+                    continue  # until the next mark power loss may take it from the store, and we have it still
             if file.stream is not stream or file.size != size:
                 continue  # it changed while the store was waited for
             self.files.let_go(file, self._clock.now_us())
