@@ -10,7 +10,7 @@ import pytest
 from arango_server import ArangoServer
 
 from tests.daemon.rig import Rig, expected, natives
-from tests.faults import Fault, FaultyProxy
+from tests.faults import WRITES, Fault, FaultyProxy
 
 _NUMBERS = count(1)
 TIMEOUT_S = "3"  # a busy machine answers within it, and one that hangs costs no more than that
@@ -81,6 +81,23 @@ RUN = "".join(
     f'"script_name":"script"{more}}}\n'
     for second, (kind, more) in enumerate([("run_start", ""), ("run_end", ',"status":"success"')])
 )
+
+
+@pytest.mark.parametrize("fault", [Fault.NO_JSON, Fault.EMPTY])
+@pytest.mark.parametrize("where", [WRITES, "/_api/cursor", "/_api/document/log_meta"])
+def test_another_server_s_answer_is_an_outage_and_no_fault_of_ours(
+    rig: Rig, proxy: FaultyProxy, where: str, fault: Fault
+) -> None:
+    """A proxy's page in maintenance, even one as empty as a store's answer that all is well: told in one line."""
+    rig.start()
+    rig.settle()
+    proxy.spoil(Fault.BUSY)
+    proxy.spoil(fault, times=3, where=where)
+    rig.write("a.jsonl", natives("a", 0, 30))
+    rig.rest(200)
+    assert proxy.spoiled[fault] == 3
+    assert rig.counted() == expected("a", 30)
+    assert not [text for _, text in rig.log.said if "Traceback" in text]
 
 
 def test_while_the_server_is_away_the_daemon_pauses_and_goes_on_by_itself(rig: Rig, proxy: FaultyProxy) -> None:

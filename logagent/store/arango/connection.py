@@ -34,6 +34,7 @@ CONNECT_S: Final = 5.0
 _CONNECTIONS: Final = 8
 _CONFLICTS: Final = 8
 """So often a write that met another one is sent again at once; conflicts are over in milliseconds."""
+_MADE: Final = (201, 202)
 _BATCH: Final = 1_000_000
 """Rows of one answer: our queries bound themselves, so none needs a second request."""
 _FAILED: Final = (ArangoClientError, aiohttp.ClientError, TimeoutError, OSError)
@@ -52,7 +53,7 @@ ReadyBytes: TypeAlias = bytes | bytearray
 
 
 class _Answer(msgspec.Struct):
-    result: msgspec.Raw = msgspec.Raw(b"[]")
+    result: msgspec.Raw
     hasMore: bool = False  # noqa: N815
     id: str | None = None
 
@@ -146,9 +147,13 @@ class Connection:
         params: Mapping[str, str | int | bool] | None = None,
         *,
         allowed: tuple[int, ...] = (),
+        is_write: bool = False,
     ) -> bytes:
-        """The same with ready bytes in and bytes out."""
-        return self._translated(lambda: self._sent(method, path, data, params, allowed))
+        """The same with ready bytes in and bytes out. ArangoDB says of a write that it was made, by its status.
+
+        A page of some proxy before it says 200 to anything, and may be as empty as the answer that all is stored.
+        """
+        return self._translated(lambda: self._sent(method, path, data, params, allowed, is_write=is_write))
 
     def raw(self, method: Method, path: str, data: bytes) -> bytes:
         """The same, but the server's refusal is left to the caller to translate.
@@ -165,6 +170,8 @@ class Connection:
     def value(self, name: str, kind: type[_T], /, **bound: Any) -> _T:
         """The only row of the query in the file `name`, as `kind`."""
         found: list[_T] = self.decoded(name, list[kind], bound)  # type: ignore[valid-type]
+        if not found:
+            raise StoreUnavailable(f"{self.url} answers {name} without a row")
         return found[0]
 
     def execute(self, name: str, /, **bound: Any) -> None:
@@ -174,7 +181,8 @@ class Connection:
     def decoded(self, name: str, kind: Any, bound: Mapping[str, Any]) -> Any:
         """The rows of the query in the file `name`, decoded at once."""
         body = {"query": query_text(name), "bindVars": bound, "batchSize": _BATCH, "options": self._options}
-        answer: _Answer = self.read(self.send(Method.POST, "/_api/cursor", msgspec.json.encode(body)), _Answer)
+        sent = self.send(Method.POST, "/_api/cursor", msgspec.json.encode(body), is_write=True)
+        answer: _Answer = self.read(sent, _Answer)
         return self.read(answer.result, kind)
 
     def read(self, answer: bytes | msgspec.Raw, kind: Any) -> Any:
@@ -231,10 +239,14 @@ class Connection:
         data: ReadyBytes | None,
         params: Mapping[str, Any] | None,
         allowed: tuple[int, ...],
+        *,
+        is_write: bool = False,
     ) -> bytes:
         response = await self._response(method, path, data, params)
-        if response.is_success or response.status_code in allowed:
+        if response.status_code in (_MADE if is_write else allowed) or (response.is_success and not is_write):
             return response.raw_body
+        if response.is_success:
+            raise StoreUnavailable(f"{self.url} answers what is no answer of ArangoDB: HTTP {response.status_code}")
         raise _server_error(response)
 
     async def _response(

@@ -25,17 +25,19 @@ class _Result(msgspec.Struct):
     errorMessage: str = ""  # noqa: N815
 
 
-def insert(connection: Connection, collection: str, documents: bytes | bytearray) -> None:
-    """Insert an array of documents. The status says nothing of them, only the body does.
+def insert(connection: Connection, collection: str, documents: bytes | bytearray, count: int) -> None:
+    """Insert an array of so many documents. The status says nothing of each, only the body does.
 
     Raises:
         RecordRejected: `index` is that of the document refused; the others are stored.
     """
     path = f"/_api/document/{collection}"
-    if connection.send(Method.POST, path, documents, _SILENT).strip() in _NOTHING:
+    if connection.send(Method.POST, path, documents, _SILENT, is_write=True).strip() in _NOTHING:
         return
-    answer = connection.send(Method.POST, path, documents, _TELLING)
+    answer = connection.send(Method.POST, path, documents, _TELLING, is_write=True)
     results: list[_Result] = connection.read(answer, list[_Result])
+    if len(results) != count:
+        raise StoreUnavailable(f"{connection.url} answers for {len(results)} of {count} documents")
     refused = [(index, result) for index, result in enumerate(results) if result.error]
     if refused:
         raise _most_important(refused, connection.url)
@@ -57,4 +59,4 @@ def _most_important(refused: list[tuple[int, _Result]], url: str) -> StoreError:
 def insert_objects(connection: Connection, collection: str, documents: list[dict[str, Any]]) -> None:
     """The same for documents that are not encoded yet; none at all is no request."""
     if documents:
-        insert(connection, collection, msgspec.json.encode(documents))
+        insert(connection, collection, msgspec.json.encode(documents), len(documents))

@@ -46,16 +46,23 @@ class Meta(msgspec.Struct):
     schema_version: int = 0
 
 
+class _Missing(msgspec.Struct):
+    """The server's answer where there is no such document."""
+
+    errorNum: int  # noqa: N815 - the server's own name
+
+
 def identity_of(connection: Connection) -> Meta | None:
     """What the store says of itself; None where nothing is set up.
 
     Raises:
         StoreTooNew: the schema is newer than this program.
     """
-    answer = connection.call(Method.GET, f"/_api/document/{META}/store", allowed=_MISSING)
-    if "store_id" not in answer:
+    answer = connection.send(Method.GET, f"/_api/document/{META}/store", allowed=_MISSING)
+    if b'"store_id"' not in answer:
+        connection.read(answer, _Missing)  # a proxy's 404 says nothing of the store
         return None
-    meta = msgspec.convert(answer, Meta)
+    meta: Meta = connection.read(answer, Meta)
     if meta.schema_version > VERSION:
         raise StoreTooNew(
             f"{connection.url} has schema {meta.schema_version}, this logagent knows {VERSION}: upgrade logagent"

@@ -127,7 +127,7 @@ class ArangoStore:
     def _store(self, connection: Connection, intake: Intake, body: bytearray, records: Sequence[Record]) -> None:
         if intake.events:
             with _placed(intake.events, records, self.url):
-                insert(connection, EVENTS, body)
+                insert(connection, EVENTS, body, len(intake.events))
         if intake.with_embeddings:
             with _placed(intake.with_embeddings, records, self.url):
                 insert_objects(connection, EMBEDDINGS, embeddings_of(intake.with_embeddings))
