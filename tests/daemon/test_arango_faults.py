@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from itertools import count
+from pathlib import Path
 
 import pytest
 from arango_server import ArangoServer
 
+from logagent.store import open_store
 from tests.daemon.rig import Rig, expected, natives
 from tests.faults import WRITES, Fault, FaultyProxy
 
@@ -142,6 +145,33 @@ def test_a_wrong_password_pauses_loudly_and_names_no_password(rig: Rig, proxy: F
     assert "refuses us" in said and "secret" not in said
     rig.rest(200)
     assert rig.counted() == expected("a", 5)
+
+
+def test_a_changed_password_is_taken_from_its_file(
+    rig: Rig, server: ArangoServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a restart; while the file is away or empty that is said, and nothing else happens."""
+    server.create_user("shipper", "old", **{rig.store_url.rpartition("/")[2]: "rw"})
+    with closing(open_store(rig.store_url)) as store:
+        store.prepare()
+    path = tmp_path / "pw"
+    path.write_text("old\n")
+    monkeypatch.delenv("ARANGO_PASSWORD")
+    monkeypatch.setenv("ARANGO_PASSWORD_FILE", str(path))
+    rig.store_url = rig.store_url.replace("root@", "shipper@")
+    rig.start()
+    rig.settle()
+    server.users["shipper"].password = "new"
+    rig.write("a.jsonl", natives("a", 0, 5))
+    rig.rest(60)
+    assert "refuses us" in rig.status().store.last_error
+    path.write_text("")
+    rig.rest(60)
+    assert rig.status().store.last_error.endswith("is empty")
+    path.write_text("new\n")
+    rig.rest(60)
+    assert (rig.status().state, rig.counted()) == ("ok", expected("a", 5))
+    assert not [text for _, text in rig.log.said if "Traceback" in text]
 
 
 def test_several_coordinators_are_tried_in_turn(rig: Rig, server: ArangoServer, proxy: FaultyProxy) -> None:

@@ -22,6 +22,7 @@ from store_corpus import event, in_order, run_end, run_start
 from logagent.cli.main import cli
 from logagent.errors import (
     ConfigError,
+    LogagentError,
     NotPermitted,
     QueryTimeout,
     RecordRejected,
@@ -326,6 +327,33 @@ def test_init_draws_no_password_for_a_user_who_has_one(server: Recording, tmp_pa
         result = CliRunner().invoke(cli, ["init", "--store", store, *options], env=environ)
         assert reason in str(result.exception)
         assert not (tmp_path / "w.pw").exists()
+
+
+@pytest.mark.parametrize(
+    ("held", "said"), [("", "is empty"), ("  another ", "another password than its file has"), (None, "Is a directory")]
+)
+def test_init_makes_no_user_that_its_file_does_not_let_in(
+    server: Recording, tmp_path: Path, held: str | None, said: str
+) -> None:
+    """Neither one without a password, nor one who was there before with another."""
+    server.create_user("w", "another")
+    path = tmp_path / "w.pw"
+    path.mkdir() if held is None else path.write_text(held)
+    options = ["--store", f"arangodb://root@127.0.0.1:{server.port}/own", "--state-dir", str(tmp_path / "state")]
+    result = CliRunner().invoke(cli, ["init", *options, "--writer", f"w={path}"])
+    assert isinstance(result.exception, LogagentError) and said in str(result.exception)
+    del server.users["w"]
+
+
+def test_init_makes_a_user_with_any_name_and_a_password_with_blanks(server: Recording, tmp_path: Path) -> None:
+    """The daemon logs in with what init has read."""
+    path = tmp_path / "w.pw"
+    path.write_text(" two  words \n")
+    store = f"arangodb://root@127.0.0.1:{server.port}/own"
+    options = ["--store", store, "--state-dir", str(tmp_path / "state")]
+    result = CliRunner().invoke(cli, ["init", *options, "--writer", f"a b%2Fc={path}"])
+    assert result.exit_code == 0, result.output
+    assert server.users["a b%2Fc"].password == " two  words "
 
 
 # Vectors

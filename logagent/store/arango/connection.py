@@ -23,7 +23,7 @@ from arangoasync.request import Method, Request
 from arangoasync.resolver import DefaultHostResolver
 from arangoasync.response import Response
 
-from logagent.errors import LogagentError, QueryTimeout, StoreUnavailable
+from logagent.errors import ConfigError, LogagentError, QueryTimeout, StoreAuthError, StoreUnavailable
 from logagent.store.arango.access import Access
 from logagent.store.arango.errors import Reaction, ServerError, translation
 from logagent.store.arango.loop import OwnLoop
@@ -34,6 +34,7 @@ CONNECT_S: Final = 5.0
 _CONNECTIONS: Final = 8
 _CONFLICTS: Final = 8
 """So often a write that met another one is sent again at once; conflicts are over in milliseconds."""
+_UNAUTHORIZED: Final = 401
 _MADE: Final = (201, 202)
 _BATCH: Final = 1_000_000
 """Rows of one answer: our queries bound themselves, so none needs a second request."""
@@ -80,13 +81,17 @@ class _Body(aiohttp.Payload):
 
 
 class _Http(AioHTTPClient):
-    """The driver's client, less its way of logging in, which aiohttp is about to drop: the header is made once."""
+    """The driver's client, less its way of logging in, which aiohttp is about to drop: the header is made once.
+
+    Raises:
+        ConfigError: there is no password now, or no certificates.
+    """
 
     def __init__(self, access: Access) -> None:
         timeout = aiohttp.ClientTimeout(total=access.timeout_s, connect=CONNECT_S, sock_connect=CONNECT_S)
         connector = aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=60)
         super().__init__(connector, timeout, ssl_context=access.ssl_context())
-        login = f"{access.username}:{access.password.reveal()}".encode()
+        login = f"{access.username}:{access.password().reveal()}".encode()
         self._authorization = "Basic " + b64encode(login).decode()
 
     async def send_request(self, session: aiohttp.ClientSession, request: Request) -> Response:
@@ -243,6 +248,8 @@ class Connection:
         is_write: bool = False,
     ) -> bytes:
         response = await self._response(method, path, data, params)
+        if response.status_code == _UNAUTHORIZED:
+            await self._close_client()  # the next one logs in with the password that there is then
         if response.status_code in (_MADE if is_write else allowed) or (response.is_success and not is_write):
             return response.raw_body
         if response.is_success:
@@ -278,12 +285,18 @@ class Connection:
             self._client = ArangoClient(
                 hosts=self.access.servers[self._host],
                 host_resolver=DefaultHostResolver(host_count=1, max_tries=1),
-                http_client=_Http(self.access),
+                http_client=self._http(),
                 compression=None,
             )
             auth = Auth(username=self.access.username)  # the password goes into `_Http` alone
             self._driver = (await self._client.db(self._database, auth=auth)).connection
         return self._driver
+
+    def _http(self) -> _Http:
+        try:
+            return _Http(self.access)
+        except ConfigError as error:  # it was in order at the start, and may be so again
+            raise StoreAuthError(f"{self.url}: {error}") from error
 
     async def _next_host(self) -> None:
         """Leave this host; its connections may be half-dead, so they are not kept."""

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any, Final
+from urllib.parse import quote
 
 import msgspec
 from arangoasync.request import Method
 
 from logagent.errors import StoreAuthError, StoreTooNew
+from logagent.settings.secret import Secret
 from logagent.store.arango.access import Access
 from logagent.store.arango.connection import Connection
 from logagent.store.arango.schema import (
@@ -225,7 +228,7 @@ class UserSpec(msgspec.Struct, frozen=True):
     """A user to be made: its password is set only where the user is new."""
 
     name: str
-    password: str
+    password: Secret
     right: str
     """`rw` for the daemon, `ro` for questions."""
 
@@ -238,9 +241,9 @@ def make_database(admin: Connection, database: str, users: list[UserSpec]) -> No
     options = {"sharding": "single", **_copies(admin.access)} if _is_cluster(admin) else {}
     admin.call(Method.POST, "/_api/database", {"name": database, "options": options}, allowed=_EXISTS)
     for user in users:
-        body = {"user": user.name, "passwd": user.password}
+        body = {"user": user.name, "passwd": user.password.reveal()}
         admin.call(Method.POST, "/_api/user", body, allowed=_EXISTS)
-        admin.call(Method.PUT, f"/_api/user/{user.name}/database/{database}", {"grant": user.right})
+        admin.call(Method.PUT, f"/_api/user/{quote(user.name, safe='')}/database/{database}", {"grant": user.right})
 
 
 def users_there(access: Access) -> set[str]:
@@ -260,10 +263,19 @@ def make_users(access: Access, users: list[UserSpec]) -> None:
     """Make the database of `access` and users for it; who logs in has rights on `_system`.
 
     Raises:
-        StoreAuthError: who logs in may not.
+        StoreAuthError: who logs in may not, or a user was there already with another password.
     """
-    admin = Connection(access, "_system")
-    try:
+    with closing(Connection(access, "_system")) as admin:
         make_database(admin, access.database, users)
-    finally:
-        admin.close()
+    for user in users:
+        _see_login(access, user)
+
+
+def _see_login(access: Access, user: UserSpec) -> None:
+    own = access._replace(username=user.name, password=lambda: user.password)
+    with closing(Connection(own)) as connection:
+        try:
+            connection.call(Method.GET, "/_api/database/current")
+        except StoreAuthError as error:
+            text = f"user {user.name} is there already, with another password than its file has: write that one there"
+            raise StoreAuthError(text) from error
