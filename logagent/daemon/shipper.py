@@ -6,8 +6,7 @@ forgotten and read again: recovery from an outage is recovery from a crash.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -22,6 +21,7 @@ from logagent.daemon.faults import Faults
 from logagent.daemon.file import File
 from logagent.daemon.files import Files
 from logagent.daemon.losses import LossLedger
+from logagent.daemon.store_calls import StoreCalls
 from logagent.daemon.stream import BLOCK_BYTES, Block, Hole, LongLine, Rewritten, Stream
 from logagent.daemon.surroundings import Clock
 from logagent.daemon.tail import Tail
@@ -84,10 +84,8 @@ class Shipper:
         limits: ShipperLimits,
         clock: Clock,
         faults: Faults,
-        executor: Executor,
-        while_waiting: Callable[[float], None],
+        calls: StoreCalls,
     ) -> None:
-        """`while_waiting`: see `Appending`."""
         self.files = files
         self._recognition = files.recognition
         self.appending = Appending(
@@ -96,8 +94,7 @@ class Shipper:
             files.raw_line,
             clock=clock,
             faults=faults,
-            executor=executor,
-            while_waiting=while_waiting,
+            calls=calls,
         )
         self.counts = self.appending.counts
         self.checkpoint_trouble: str | None = None
@@ -107,6 +104,7 @@ class Shipper:
         self.believed_us = checkpoint.believed_us if checkpoint else None
         self._had_checkpoint = checkpoint is not None
         self._store = store
+        self._calls = calls
         self._ledger = ledger
         self._checkpoint_file = checkpoint_file
         self.limits = limits
@@ -171,11 +169,11 @@ class Shipper:
         Raises:
             StoreUnavailable: try again later.
         """
-        identity = self._store.prepare()
+        identity = self._calls(self._store.prepare)
         reason = self._reason_to_start_over(identity)
         store_id = identity.store_id
         if reason and store_id == self.store_id:
-            store_id = self._store.renew()  # its marks will come to those of the checkpoints that are on disk
+            store_id = self._calls(self._store.renew)  # its marks will come to those of the checkpoints on disk
         if reason:
             self.rereads.append(reason)
             self.files.start_over()
@@ -250,7 +248,7 @@ class Shipper:
             return file.is_looking_on
         if stream.fingerprint in self._recognition.cut:
             self.settle()
-            stored_end = self._store.stored_end(stream.fingerprint)
+            stored_end = self._calls(self._store.stored_end, stream.fingerprint)
             self._recognition.stored_of_cut(stream, NOTHING_STORED if stored_end is None else stored_end)
             self._save_beginnings()  # after a crash the store would be asked again, and have what is read now
             return True
@@ -333,7 +331,7 @@ class Shipper:
                 self._ship_now()  # what was read of a shorter copy may end within this record
             self.settle()
             stream.knows_stored_end = True
-            stream.stored_end = self._store.stored_end(stream.fingerprint)
+            stream.stored_end = self._calls(self._store.stored_end, stream.fingerprint)
             parsed = self._parse_up_to(stream, block, is_final=is_final)
         stored_end = self._end_of_shorter(stream, block, parsed)
         if stored_end is None:
@@ -351,7 +349,7 @@ class Shipper:
         folded = [record for record in parsed.records if _spans_lines(record, block)]
         if not folded:
             return None
-        for record, length in zip(folded, self._store.stored_lengths(folded), strict=True):
+        for record, length in zip(folded, self._calls(self._store.stored_lengths, folded), strict=True):
             if length is not None and length < record.length:
                 return record.offset + length
         return None
@@ -444,7 +442,7 @@ class Shipper:
             self.settle()
             stored_end = entry.stored_end
             if stored_end is None and entry.fingerprint is not None:
-                stored_end = self._store.stored_end(entry.fingerprint)
+                stored_end = self._calls(self._store.stored_end, entry.fingerprint)
             lost = lost_of(entry, self._recognition.others_of(entry), stored_end)
             if lost is not None:
                 self._write_losses([Loss(entry.path, entry.fingerprint or 0, *lost, "deleted or rewritten unread")])
@@ -486,7 +484,7 @@ class Shipper:
             return
         self.settle()
         self._faults("before_mark")
-        self.store_seq = self._store.mark()
+        self.store_seq = self._calls(self._store.mark)
         self.appending.marked()
         self._faults("after_mark")
         self.save_unmarked()
