@@ -6,6 +6,7 @@ import json
 import os
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import count
@@ -185,6 +186,17 @@ def test_a_free_query_is_capped_and_gives_rows(store: Store, reader: Reader) -> 
     rows = reader.free_query("FOR e IN log_events SORT e.ts_us LIMIT @n RETURN {o: e.offset}", {"n": 4}, max_rows=3)
     assert (rows.columns, rows.rows, rows.truncated) == (("o",), [(100,), (200,), (300,)], True)
     assert reader.free_query("RETURN 1 + 1").rows == [(2,)]
+
+
+def test_a_free_query_has_a_deadline_though_the_server_hangs(server: Recording, store: Store, reader: Reader) -> None:
+    """Neither its explanation nor its answer is waited for any longer."""
+    server.latency_s = 5.0
+    began = time.monotonic()
+    with pytest.raises(QueryTimeout):
+        reader.free_query("RETURN 1", timeout_s=0.1)
+    assert time.monotonic() - began < 4.5
+    server.latency_s = 0.0
+    assert reader.free_query("RETURN 1").rows == [(1,)]
 
 
 # Set-up

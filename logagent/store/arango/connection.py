@@ -160,13 +160,19 @@ class Connection:
         """
         return self._translated(lambda: self._sent(method, path, data, params, allowed, is_write=is_write))
 
-    def raw(self, method: Method, path: str, data: bytes) -> bytes:
-        """The same, but the server's refusal is left to the caller to translate.
+    def raw(self, method: Method, path: str, data: bytes, within_s: float) -> bytes:
+        """The same, but the server's refusal is left to the caller to translate; and it has so long and no longer.
 
         Raises:
             ServerError: the server refuses.
+            TimeoutError: there is no answer in time.
         """
-        return self._loop.run(self._without_conflict(lambda: self._sent(method, path, data, None, ())))
+
+        async def in_time() -> bytes:
+            async with asyncio.timeout(within_s):
+                return await self._without_conflict(lambda: self._sent(method, path, data, None, ()))
+
+        return self._loop.run(in_time())
 
     def rows(self, name: str, kind: type[_T], /, **bound: Any) -> list[_T]:
         """The rows of the query in the file `name`, as `kind`."""

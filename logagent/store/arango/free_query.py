@@ -14,6 +14,8 @@ from logagent.store.arango.errors import Reaction, ServerError, translation
 from logagent.store.protocol import Rows
 
 _WRITES: Final = frozenset({"InsertNode", "UpdateNode", "ReplaceNode", "RemoveNode", "UpsertNode"})
+_GRACE_S: Final = 2.0
+"""The server ends a query in time by itself, and says so; one that hangs does not."""
 _MEMORY_BYTES: Final = 256 << 20
 
 
@@ -36,7 +38,7 @@ def free_query(
         if params:
             raise BadQuery("AQL takes parameters by name: @name in the query, name=value beside it")
         params = {}
-    _check_reads_only(connection, text, params)
+    _check_reads_only(connection, text, params, timeout_s)
     body = {
         "query": text,
         "bindVars": params,
@@ -50,9 +52,9 @@ def free_query(
     return _rows(page.result[:max_rows], page.hasMore or len(page.result) > max_rows)
 
 
-def _check_reads_only(connection: Connection, text: str, params: Mapping[str, Any]) -> None:
+def _check_reads_only(connection: Connection, text: str, params: Mapping[str, Any], timeout_s: float) -> None:
     """By the plan's own word: a coordinator writes single documents by nodes that a list of ours would not have."""
-    plan = _asked(connection, "/_api/explain", {"query": text, "bindVars": params}, 0)["plan"]
+    plan = _asked(connection, "/_api/explain", {"query": text, "bindVars": params}, timeout_s)["plan"]
     if plan.get("isModificationQuery", True):
         writes = [node["type"][:-4].lower() for node in plan["nodes"] if node["type"] in _WRITES]
         raise NotPermitted(f"only reading is allowed here: the query would {writes[0] if writes else 'write'}")
@@ -64,9 +66,11 @@ def _asked(connection: Connection, path: str, body: Any, timeout_s: float) -> An
     except (TypeError, OverflowError, UnicodeEncodeError) as error:
         raise BadQuery(f"the parameters do not fit the query: {error}") from error
     try:
-        return connection.read(connection.raw(Method.POST, path, encoded), Any)
+        return connection.read(connection.raw(Method.POST, path, encoded, timeout_s + _GRACE_S), Any)
     except ServerError as error:
         raise _translated(error, connection.url, timeout_s) from error
+    except TimeoutError as error:
+        raise QueryTimeout(f"no answer after {timeout_s:g} s", partial=Rows((), [], True)) from error
 
 
 def _translated(error: ServerError, url: str, timeout_s: float) -> Exception:
