@@ -26,7 +26,7 @@ from logagent.daemon.stream import BLOCK_BYTES, Block, Hole, LongLine, Rewritten
 from logagent.daemon.surroundings import Clock
 from logagent.daemon.tail import Tail
 from logagent.daemon.tracker import Loss, lost_of
-from logagent.errors import StateUnavailable
+from logagent.errors import StateUnavailable, StoreUnavailable
 from logagent.formats.lines import Parsed, parse_block, parse_cut, parse_unterminated
 from logagent.formats.record import Flag, Record
 from logagent.formats.repeats import REPEATS
@@ -484,10 +484,23 @@ class Shipper:
             return
         self.settle()
         self._faults("before_mark")
-        self.store_seq = self._calls(self._store.mark)
+        self.store_seq = self._marked()
         self.appending.marked()
         self._faults("after_mark")
         self.save_unmarked()
+
+    def _marked(self) -> int:
+        """The store's sequence, raised.
+
+        Raises:
+            StoreUnavailable: it could not be, or another store has taken this one's place, or an older copy of it.
+        """
+        store = self._calls(self._store.mark)
+        expected = self.store_seq + 1
+        if reason := why_read_again(self.store_id, expected, store):
+            self.store_seq = expected  # `load` will see it, too
+            raise StoreUnavailable(reason)
+        return store.store_seq
 
     def save_seen(self) -> None:
         """Save what was seen while the store or a descriptor is waited for: files may be gone by then, or we may be."""

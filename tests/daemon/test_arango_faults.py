@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from copy import deepcopy
 from itertools import count
 from pathlib import Path
 
@@ -101,6 +102,32 @@ def test_another_server_s_answer_is_an_outage_and_no_fault_of_ours(
     assert proxy.spoiled[fault] == 3
     assert rig.counted() == expected("a", 30)
     assert not [text for _, text in rig.log.said if "Traceback" in text]
+
+
+@pytest.mark.parametrize("by_us", [True, False])
+def test_an_older_copy_put_back_beneath_a_running_daemon_is_noticed(
+    rig: Rig, server: ArangoServer, *, by_us: bool
+) -> None:
+    """By the next mark, though no request ever failed; or by the new id that another daemon gave it for that."""
+    rig.write("a.jsonl", natives("a", 0, 10))
+    rig.start()
+    rig.settle()
+    database = rig.store_url.rpartition("/")[2]
+    copy = deepcopy(server.databases[database])
+    rig.write("a.jsonl", natives("a", 10, 10))
+    rig.settle()
+    server.databases[database] = copy
+    with closing(open_store(rig.store_url)) as other:
+        other.prepare()
+        if not by_us:
+            other.renew()
+            for _ in range(20):
+                other.mark()
+    rig.write("a.jsonl", natives("a", 20, 10))
+    rig.rest(120)
+    assert rig.counted() == expected("a", 30)
+    said = " ".join(text for _, text in rig.log.said)
+    assert "every file is read again" in said and "Traceback" not in said
 
 
 def test_while_the_server_is_away_the_daemon_pauses_and_goes_on_by_itself(rig: Rig, proxy: FaultyProxy) -> None:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import msgspec
 from arangoasync.request import Method
 
-from logagent.errors import StoreAuthError, StoreTooNew
+from logagent.errors import StoreAuthError, StoreTooNew, StoreUnavailable
 from logagent.settings.secret import Secret
 from logagent.store.arango.access import Access
 from logagent.store.arango.connection import Connection
@@ -49,10 +49,11 @@ class Meta(msgspec.Struct):
     schema_version: int = 0
 
 
-class _Missing(msgspec.Struct):
-    """The server's answer where there is no such document."""
+class _Nothing(msgspec.Struct):
+    """The server's answer where there is no such document, or one that knows no id; a proxy's has neither."""
 
-    errorNum: int  # noqa: N815 - the server's own name
+    errorNum: int = 0  # noqa: N815 - the server's own name
+    key: str = msgspec.field(name="_key", default="")
 
 
 def identity_of(connection: Connection) -> Meta | None:
@@ -63,7 +64,9 @@ def identity_of(connection: Connection) -> Meta | None:
     """
     answer = connection.send(Method.GET, f"/_api/document/{META}/store", allowed=_MISSING)
     if b'"store_id"' not in answer:
-        connection.read(answer, _Missing)  # a proxy's 404 says nothing of the store
+        found: _Nothing = connection.read(answer, _Nothing)
+        if not (found.errorNum or found.key):
+            raise StoreUnavailable(f"{connection.url} answers what is no answer of ArangoDB")
         return None
     meta: Meta = connection.read(answer, Meta)
     if meta.schema_version > VERSION:

@@ -147,9 +147,9 @@ class ArangoStore:
             self._runs.clear()
         self._runs.update({run["_key"]: run["first_us"] for run in runs})
 
-    def mark(self) -> int:
+    def mark(self) -> StoreIdentity:
         """Raise the mark, synced to disk, and with it all that was written before. A lost reply raises it twice."""
-        return self._open().value("meta_mark", int)
+        return self._open().value("meta_mark", StoreIdentity)
 
     def renew(self) -> str:
         """A new id, synced to disk."""
