@@ -7,6 +7,7 @@ import os
 import re
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import count
@@ -487,6 +488,32 @@ def test_a_refused_line_of_a_run_is_told_by_its_place_in_the_batch(store: Store,
     with pytest.raises(RecordRejected) as raised:
         append(store, event(1), run_end(2), event(3), run_start(4))
     assert (raised.value.number, raised.value.index) == (1620, 3)
+
+
+def test_a_refused_error_blames_no_line_by_its_own_place(store: Store, admin: Connection) -> None:
+    """It is counted among the errors of the batch, not among its lines."""
+    rule = {"type": "object", "properties": {"types": {"maxItems": 0}}}
+    admin.call(Method.PUT, "/_api/collection/log_errors/properties", {"schema": {"rule": rule, "message": "x"}})
+    failed = msgspec.Raw(b'{"type":"E","value":"v","traceback":"t","frames":[]}')
+    with pytest.raises(RecordRejected) as raised:
+        append(store, event(1), event(2), event(3, level="ERROR", exception=failed))
+    assert (raised.value.number, raised.value.index) == (1620, None)
+
+
+def test_errors_that_are_never_said_twice_cost_no_memory(server: Recording, store: Store) -> None:
+    """What an error is made of is known for a while, so that it is not looked for in each of its lines."""
+    server.discards_documents = True
+    tracemalloc.start()
+    try:
+        for batch in range(20):
+            append(store, *(event(100 * batch + n, f"{batch} {n} " + "x" * 100_000, level="ERROR") for n in range(10)))
+            if batch == 9:
+                before = tracemalloc.get_traced_memory()[0]
+        grown = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+        server.discards_documents = False
+    assert grown < 8_000_000
 
 
 @pytest.mark.parametrize(("status", "number"), [(400, 600), (413, 0)])

@@ -135,7 +135,8 @@ class ArangoStore:
             with _placed(intake.folded, records, self.url):
                 folding.keep(connection, intake.folded)
         if seen := self._errors.sightings():
-            insert_objects(connection, ERRORS, self._errors.new_shapes())
+            with _of_no_place():
+                insert_objects(connection, ERRORS, self._errors.new_shapes())
             connection.execute("errors_seen", seen=seen)
             self._errors.told()
 
@@ -259,6 +260,15 @@ def _placed(sent: Sequence[Record], records: Sequence[Record], url: str) -> Iter
         if not is_about_one_document(error.number):
             raise translation(ServerError(error.number, 400, str(error)), url) from error
         raise RecordRejected(str(error), number=error.number, index=place_of(sent[error.index], records)) from error
+
+
+@contextmanager
+def _of_no_place() -> Iterator[None]:
+    """What is refused was made of several records: which of them is to blame is found by halves."""
+    try:
+        yield
+    except RecordRejected as error:
+        raise RecordRejected(str(error), number=error.number) from error
 
 
 def _open_run(found: _Open) -> OpenRun:
