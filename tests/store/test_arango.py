@@ -14,6 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from arango_questions import ask_everything, write_something
 from arango_server import ArangoServer
