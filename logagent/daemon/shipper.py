@@ -408,7 +408,7 @@ class Shipper:
                 if piece is not None:
                     self._take(stream, piece, is_final=True)
                     self._ship_now()
-                if stream.marked is not None:
+                if stream.marked is not None and (file.is_missing or file.is_unlinked):
                     continue  # until the next mark power loss may take it from the store, and we have it still
             if file.stream is not stream or file.size != size:
                 continue  # it changed while the store was waited for
