@@ -51,7 +51,7 @@ def drained(logs: str, state: str) -> dict[str, Any]:
     ours.send("discard")
     ours.recv()
     drain = [sys.executable, "-m", "benchmarks.draining", url, logs, state]
-    done = subprocess.run(drain, env=environ, check=True, capture_output=True, text=True, cwd=ROOT)
+    done = subprocess.run(drain, env=environ, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     ours.send("end")
     discarded = ours.recv()
     server.join()

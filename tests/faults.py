@@ -12,8 +12,9 @@ import socket
 import struct
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import Enum
+from io import BufferedIOBase
 from typing import Final, NamedTuple
 
 WRITES: Final = "/_api/document/log_events"
@@ -103,8 +104,8 @@ class FaultyProxy:
         self.port, self._listener = listener.getsockname()[1], listener
         self._start(self._accept, listener)
 
-    def _start(self, work: object, *arguments: object) -> None:
-        thread = threading.Thread(target=work, args=arguments, name="faulty-proxy", daemon=True)  # type: ignore[arg-type]
+    def _start(self, work: Callable[[socket.socket], None], given: socket.socket) -> None:
+        thread = threading.Thread(target=work, args=(given,), name="faulty-proxy", daemon=True)
         self._threads.append(thread)
         thread.start()
 
@@ -123,7 +124,7 @@ class FaultyProxy:
             with source, answers:
                 while request := _message(source):
                     fault = self._fault_for(request)
-                    if not self._handled(client, upstream, answers, request, fault):
+                    if not self._goes_on(client, upstream, answers, request, fault):
                         return
 
     @contextlib.contextmanager
@@ -147,14 +148,19 @@ class FaultyProxy:
                     return planned.fault
         return None
 
-    def _handled(
-        self, client: socket.socket, upstream: socket.socket, answers: object, request: bytes, fault: Fault | None
+    def _goes_on(
+        self,
+        client: socket.socket,
+        upstream: socket.socket,
+        answers: BufferedIOBase,
+        request: bytes,
+        fault: Fault | None,
     ) -> bool:
         """Answer one request; True while the connection goes on."""
         if fault in _STATUSES:
             client.sendall(_refusal(*_STATUSES[fault]))
             return True
-        match fault:
+        match fault:  # what never reaches the server
             case Fault.RESET:
                 client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RST)
                 return False
@@ -172,24 +178,29 @@ class FaultyProxy:
                 return True
         upstream.sendall(request)
         answer = _message(answers)
-        if fault in (Fault.REPLY_LOST, Fault.HALF_A_REPLY):
-            client.sendall(answer[: 0 if fault is Fault.REPLY_LOST else len(answer) - 1])
-            return False
-        pieces = [answer[at : at + 1] for at in range(len(answer))] if fault is Fault.SLOW else [answer]
-        for piece in pieces:
-            client.sendall(piece)
+        match fault:
+            case Fault.REPLY_LOST:
+                return False
+            case Fault.HALF_A_REPLY:
+                client.sendall(answer[:-1])
+                return False
+            case Fault.SLOW:
+                for at in range(len(answer)):
+                    client.sendall(answer[at : at + 1])
+            case _:
+                client.sendall(answer)
         return bool(answer)
 
 
-def _message(source: object) -> bytes:
+def _message(source: BufferedIOBase) -> bytes:
     """One HTTP message, whole; empty at the end of the connection."""
     head, length = b"", 0
-    while line := source.readline():  # type: ignore[attr-defined]
+    while line := source.readline():
         head += line
         if line.lower().startswith(b"content-length:"):
             length = int(line.split(b":")[1])
         if line == b"\r\n":
-            return bytes(head + source.read(length))  # type: ignore[attr-defined]
+            return head + source.read(length)
     return b""
 
 

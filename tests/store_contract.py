@@ -56,23 +56,6 @@ OLDEST = Direction.OLDEST_FIRST
 EVERY_EVENT = Selection(direction=OLDEST)
 
 
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    """A prepared store."""
-    opened = open_store(url)
-    opened.prepare()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def reader(store: Store, url: str) -> Iterator[Reader]:
-    """A reader beside it."""
-    opened = open_reader(url)
-    yield opened
-    opened.close()
-
-
 AFTER_APPEND: list[Callable[[Store], None]] = []
 """What a store whose words follow a moment later has the tests wait for."""
 

@@ -159,24 +159,31 @@ class Appending:
 
         Raises:
             StoreUnavailable: our own code has a fault with all of it, so no record is to blame; nothing is lettered.
+            StateUnavailable: dead letters cannot be written.
         """
-        refused: list[Reject] = []
-        receipt = self._append_without_poison(records, error, refused)
-        if error.number == UNFORESEEN and len(refused) == len(records) > 1:
+        unforeseen: list[Reject] = []
+        receipt = self._append_without_poison(records, error, unforeseen)
+        if len(unforeseen) == len(records) > 1:
             raise StoreUnavailable(str(error)) from error
-        self._write_rejects(refused)
+        self._write_rejects(unforeseen)
         return receipt
 
     def _append_without_poison(
-        self, records: Sequence[Record], error: RecordRejected, refused: list[Reject]
+        self, records: Sequence[Record], error: RecordRejected, unforeseen: list[Reject]
     ) -> Receipt:
         """Bisect a refused batch until the poison stands alone; the others are stored.
 
         No line is appended after a later one of its file: the store would take it for one read again, and what is read
-        again may have been pruned.
+        again may have been pruned. Poison is dead-lettered before anything behind it is stored: after a crash between
+        the two the store would have the file further than the poison, which a rewrite then took away unsaid. What our
+        own code has a fault with waits in `unforeseen` until it is known whether it is to blame.
         """
         if len(records) == 1:
-            refused.append(self._refused(records[0], error))
+            refused = self._refused(records[0], error)
+            if error.number == UNFORESEEN:
+                unforeseen.append(refused)
+            else:
+                self._write_rejects([refused])
             return Receipt(stored=0, duplicates=0)
         if error.index is None:
             in_file_order = sorted(records, key=_OFFSET)
@@ -184,14 +191,14 @@ class Appending:
         else:
             others = [record for index, record in enumerate(records) if index != error.index]
             parts = [[records[error.index]], others]
-        return reduce(_sum, [self._append_or_bisect(part, refused) for part in parts])
+        return reduce(_sum, [self._append_or_bisect(part, unforeseen) for part in parts])
 
-    def _append_or_bisect(self, records: Sequence[Record], refused: list[Reject]) -> Receipt:
+    def _append_or_bisect(self, records: Sequence[Record], unforeseen: list[Reject]) -> Receipt:
         batch = Batch(sorted(records, key=_TIME))
         try:
             return self._calls(self._append, batch)
         except RecordRejected as error:
-            return self._append_without_poison(batch.records, error, refused)
+            return self._append_without_poison(batch.records, error, unforeseen)
 
     def _refused(self, record: Record, error: RecordRejected) -> Reject:
         """The dead letter of a record that the store refuses, with its raw bytes if they can still be read."""

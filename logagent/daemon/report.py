@@ -169,7 +169,7 @@ class Reporter:
             started_at=self._started_at,
             updated_at=utc_text(self._clock.now_us()),
             state="outage" if outage else "degraded" if troubles else "ok",
-            reasons=(*reasons, *troubles, *self._away(), *self.damages, *self._shipper.rereads),
+            reasons=(*reasons, *troubles, *self._away(), *self.damages, *self._shipper.saving.rereads),
             alerts=self.alerts,
             store=self._store(),
             watched=tuple(map(printable, self.discovery.roots)),
@@ -213,7 +213,7 @@ class Reporter:
         is_away = outage is not None and outage.is_stores
         return StoreStatus(
             url=self._store_url,
-            id=self._shipper.store_id or None,
+            id=self._shipper.saving.store_id or None,
             state="outage" if is_away else "ok",
             since=outage.began if outage and is_away else self._outages.store_since,
             last_error=self._outages.last_error,
@@ -234,7 +234,7 @@ class Reporter:
     @property
     def state_troubles(self) -> list[str]:
         """What is wrong with the state directory; worth saying in the log, as the status may not get there."""
-        troubles = (self._shipper.checkpoint_trouble, self._dead_letters.trouble, self._status_trouble)
+        troubles = (self._shipper.saving.trouble, self._dead_letters.trouble, self._status_trouble)
         return [trouble for trouble in troubles if trouble]
 
     def _rooms(self, behind: list[File], lag: int) -> list[Room]:

@@ -336,7 +336,7 @@ class Daemon:
         does not return starves it.
         """
         self.look(self._wakeups.wait(0))
-        self.shipper.save_seen()
+        self.shipper.saving.save_seen()
         if waited_s >= SILENCE_S:
             self._outages.fall_silent(waited_s)
         self._report()
@@ -388,10 +388,10 @@ class Daemon:
         return has_backlog
 
     def _load(self) -> None:
-        before = len(self.shipper.rereads)
-        self.shipper.load()
+        before = len(self.shipper.saving.rereads)
+        self.shipper.saving.load()
         self._is_loaded = True
-        for reason in self.shipper.rereads[before:]:
+        for reason in self.shipper.saving.rereads[before:]:
             self._log.warning(reason)
 
     def _fail(self, error: Exception) -> None:
@@ -408,7 +408,7 @@ class Daemon:
             self._next_housekeeping = now + HOUSEKEEPING_EVERY_S
             self._hold_budget()
             self.files.identify_new()
-            self.shipper.save_unmarked()  # sizes seen count, should the files go before the store comes back
+            self.shipper.saving.save_unmarked()  # sizes seen count, should the files go before the store comes back
         self._report()
 
     def _keep_house(self, now: float) -> None:
@@ -427,7 +427,7 @@ class Daemon:
         self.shipper.settle()
         before = self._retention.doubt
         self._calls(self._retention.step, self._store, now, self._clock.now_us())
-        self.shipper.believed_us = self._retention.believed_us
+        self.shipper.saving.believed_us = self._retention.believed_us
         if self._retention.doubt and not before:
             self._log.info(self._retention.doubt)
 
@@ -472,12 +472,12 @@ class Daemon:
         if self._outages.current is None and self._is_loaded:
             try:
                 self.shipper.turn(flush=True)
-                self.shipper.save()
+                self.shipper.saving.save()
             except (StoreUnavailable, StateUnavailable) as error:
                 self._log.warning(f"stopped without the last batch, it will be read again: {error}")
-                self.shipper.save_unmarked()  # what was seen counts, should the files change before the next start
+                self.shipper.saving.save_unmarked()  # what was seen counts, should files change before the next start
         else:
-            self.shipper.save_unmarked()
+            self.shipper.saving.save_unmarked()
         self._report(is_last=True)
         self._log.info("stopped")
 

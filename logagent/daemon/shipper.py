@@ -13,7 +13,7 @@ import msgspec
 
 from logagent.daemon.appending import Appending
 from logagent.daemon.batch import BatchLimits, OpenBatch
-from logagent.daemon.checkpoint import NOTHING_STORED, Checkpoint, Cursor, why_read_again
+from logagent.daemon.checkpoint import NOTHING_STORED, Checkpoint, Cursor
 from logagent.daemon.checkpoint_file import CheckpointFile
 from logagent.daemon.dead_letter import DeadLetters
 from logagent.daemon.descriptors import NO_DESCRIPTOR
@@ -21,26 +21,23 @@ from logagent.daemon.faults import Faults
 from logagent.daemon.file import File
 from logagent.daemon.files import Files
 from logagent.daemon.losses import LossLedger
+from logagent.daemon.saving import Saving
 from logagent.daemon.store_calls import StoreCalls
 from logagent.daemon.stream import BLOCK_BYTES, Block, Hole, LongLine, Rewritten, Stream
 from logagent.daemon.surroundings import Clock
 from logagent.daemon.tail import Tail
 from logagent.daemon.tracker import Loss, lost_of
-from logagent.errors import StateUnavailable, StoreUnavailable
+from logagent.errors import StateUnavailable
 from logagent.formats.lines import Parsed, parse_block, parse_cut, parse_unterminated
 from logagent.formats.record import Flag, Record
 from logagent.formats.repeats import REPEATS
-from logagent.store.protocol import Store, StoreIdentity
+from logagent.store.protocol import Store
 
 FOLD_QUIET_S: Final = 5.0
 """A record of several lines of text is over after this much quiet."""
 
-CHECKPOINT_EVERY_S: Final = 1.0
-
 UNPACKED_AT_ONCE: Final = 4
 """Packed files that are read side by side: each holds a block of what it unpacks to, and there may be hundreds."""
-SEEN_EVERY_S: Final = 5.0
-"""While the store is waited for, the checkpoint tells what was seen on disk since."""
 
 
 class ShipperLimits(msgspec.Struct, frozen=True):
@@ -65,11 +62,8 @@ class Shipper:
 
     Attributes:
         appending: the batch under way.
-        store_seq: of the last checkpoint that was saved.
-        believed_us: what its next one says of the clock.
+        saving: the checkpoint.
         limits: how much at a time; may be replaced between turns.
-        rereads: why files were read again from their start, a sentence each.
-        checkpoint_trouble: why the checkpoint could not be saved the last time, or None.
     """
 
     def __init__(
@@ -97,23 +91,17 @@ class Shipper:
             calls=calls,
         )
         self.counts = self.appending.counts
-        self.checkpoint_trouble: str | None = None
-        self.rereads: list[str] = []
-        self.store_id = checkpoint.store_id if checkpoint else ""
-        self.store_seq = checkpoint.store_seq if checkpoint else 0
-        self.believed_us = checkpoint.believed_us if checkpoint else None
-        self._had_checkpoint = checkpoint is not None
+        self.saving = Saving(
+            files, store, self.appending, checkpoint_file, checkpoint, clock=clock, faults=faults, calls=calls
+        )
+        self.limits = limits
         self._store = store
         self._calls = calls
         self._ledger = ledger
-        self._checkpoint_file = checkpoint_file
-        self.limits = limits
         self._clock = clock
         self._faults = faults
         self._batch = OpenBatch()
         self._is_short_of_descriptors = False
-        self._is_dirty = False
-        self._saved_at = clock.monotonic()
 
     # ---- the turn --------------------------------------------------------------------------------------------
 
@@ -136,10 +124,11 @@ class Shipper:
             self.settle()
             self._let_go()
             self._give_up()
-        if self._is_dirty and now - self._saved_at >= CHECKPOINT_EVERY_S:
-            self.save()
+        due_at = self.saving.due_at
+        if due_at is not None and now >= due_at:
+            self.saving.save()
         elif self._is_short_of_descriptors:
-            self.save_seen()
+            self.saving.save_seen()
         return has_backlog
 
     def next_due_s(self) -> float | None:
@@ -148,8 +137,8 @@ class Shipper:
         waits = []
         if self._batch.opened_at is not None:
             waits.append(self._batch.opened_at + self.limits.batch.age_s - now)
-        if self._is_dirty:
-            waits.append(self._saved_at + CHECKPOINT_EVERY_S - now)
+        if self.saving.due_at is not None:
+            waits.append(self.saving.due_at - now)
         if self.files.busy():
             waits.append(1.0)  # something is held, leaving or in trouble
         return max(min(waits), 0.0) if waits else None
@@ -162,30 +151,6 @@ class Shipper:
         self._batch = OpenBatch()
         self.appending.drop()
         self.files.fall_back()
-
-    def load(self) -> None:
-        """Prepare the store, and start over where it does not hold what the checkpoint says.
-
-        Raises:
-            StoreUnavailable: try again later.
-        """
-        identity = self._calls(self._store.prepare)
-        reason = self._reason_to_start_over(identity)
-        store_id = identity.store_id
-        if reason and store_id == self.store_id:
-            store_id = self._calls(self._store.renew)  # its marks will come to those of the checkpoints on disk
-        if reason:
-            self.rereads.append(reason)
-            self.files.start_over()
-        self.store_id = store_id
-        self.store_seq = identity.store_seq
-        self._is_dirty = True
-
-    def _reason_to_start_over(self, store: StoreIdentity) -> str | None:
-        if self._had_checkpoint:
-            return why_read_again(self.store_id, self.store_seq, store)
-        self._had_checkpoint = True
-        return "there was no usable checkpoint: every file is read again from its start" if store.store_seq else None
 
     # ---- reading ---------------------------------------------------------------------------------------------
 
@@ -278,10 +243,10 @@ class Shipper:
 
     def _save_beginnings(self) -> None:
         """A crash must not forget that a file began anew: its new lines may have the old ones' keys."""
-        self.save_unmarked()  # before anything is appended, too
+        self.saving.save_unmarked()  # before anything is appended, too
         self._ship_now()
-        self._is_dirty = True
-        self.save()
+        self.saving.changed()
+        self.saving.save()
         self._recognition.has_begun_anew = False
 
     def _ship_now(self) -> None:
@@ -413,7 +378,7 @@ class Shipper:
             if file.stream is not stream or file.size != size:
                 continue  # it changed while the store was waited for
             self.files.let_go(file, self._clock.now_us())
-            self._is_dirty = True
+            self.saving.changed()
 
     def _give_up(self) -> None:
         """Write to the ledger the rest of a packed file that stays cut or damaged; what could be read of it counts."""
@@ -426,7 +391,7 @@ class Shipper:
             loss = Loss(entry.path, entry.fingerprint or 0, entry.cursor.offset, None, tail.trouble or "cut")
             self._write_losses([loss])
             self.files.let_go(file, self._clock.now_us())
-            self._is_dirty = True
+            self.saving.changed()
 
     def judge_losses(self) -> None:
         """Write to the ledger what was seen, is gone, and is nowhere else: not in the store, not in a copy.
@@ -447,7 +412,7 @@ class Shipper:
             if lost is not None:
                 self._write_losses([Loss(entry.path, entry.fingerprint or 0, *lost, "deleted or rewritten unread")])
             self.files.judged(entry)
-            self._is_dirty = True
+            self.saving.changed()
 
     def _write_losses(self, losses: Sequence[Loss]) -> None:
         try:
@@ -469,62 +434,8 @@ class Shipper:
         Raises:
             StoreUnavailable, StateUnavailable: nothing of it is acknowledged.
         """
-        self._is_dirty |= self.appending.settle()
-
-    # ---- the checkpoint --------------------------------------------------------------------------------------
-
-    def save(self) -> None:
-        """Mark the store, then save the checkpoint; a checkpoint that cannot be written is `checkpoint_trouble`.
-
-        Raises:
-            StoreUnavailable: the store could not be marked; the old checkpoint stands.
-        """
-        self._saved_at = self._clock.monotonic()
-        if not self._is_dirty:
-            return
-        self.settle()
-        self._faults("before_mark")
-        self.store_seq = self._marked()
-        self.appending.marked()
-        self._faults("after_mark")
-        self.save_unmarked()
-
-    def _marked(self) -> int:
-        """The store's sequence, raised.
-
-        Raises:
-            StoreUnavailable: it could not be, or another store has taken this one's place, or an older copy of it.
-        """
-        store = self._calls(self._store.mark)
-        expected = self.store_seq + 1
-        if reason := why_read_again(self.store_id, expected, store):
-            self.store_seq = expected  # `load` will see it, too
-            raise StoreUnavailable(reason)
-        return store.store_seq
-
-    def save_seen(self) -> None:
-        """Save what was seen while the store or a descriptor is waited for: files may be gone by then, or we may be."""
-        if self._clock.monotonic() - self._saved_at >= SEEN_EVERY_S:
-            self._saved_at = self._clock.monotonic()
-            self.save_unmarked()
-
-    def save_unmarked(self) -> None:
-        """Save what is known without the store, as in an outage: sizes seen, and what was marked before."""
-        now_us = self._clock.now_us()
-        checkpoint = Checkpoint(
-            store_id=self.store_id,
-            store_seq=self.store_seq,
-            saved_us=now_us,
-            believed_us=self.believed_us,
-            files=self.files.entries(now_us),
-        )
-        try:
-            self._checkpoint_file.save(checkpoint)
-        except OSError as error:
-            self.checkpoint_trouble = f"the checkpoint cannot be written: {error.strerror}"
-            return
-        self.checkpoint_trouble = None
-        self._is_dirty = not self.appending.is_marked
+        if self.appending.settle():
+            self.saving.changed()
 
 
 def _spans_lines(record: Record, block: Block) -> bool:

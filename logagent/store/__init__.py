@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["open_reader", "open_store"]
 
 _ARANGO = ("arangodb", "arangodb+http", "arangodb+https")
+_FORMS = "write sqlite:///absolute/path/logs.db or arangodb://[user@]host[:port]/database"
 
 
 def open_store(url: str, settings: Settings | None = None) -> Store:
@@ -68,7 +69,7 @@ def open_reader(url: str, settings: Settings | None = None) -> Reader:
 def _parts(url: str) -> tuple[str, str]:
     backend, separator, path = url.partition("://")
     if not separator:
-        raise ConfigError(f"store {url!r} is no URL: write sqlite:///absolute/path/logs.db")
+        raise ConfigError(f"a store is named by a URL: {_FORMS}")
     path = unquote(path, errors="surrogateescape")
     if backend == "sqlite" and not path.strip("/"):
         raise ConfigError(f"store {url!r} names no file: write sqlite:///absolute/path/logs.db")
@@ -89,4 +90,4 @@ def _settings() -> Settings:
 
 
 def _unknown(backend: str) -> ConfigError:
-    return ConfigError(f"store scheme {backend!r} is unknown: use sqlite:///path or arangodb://host:port/database")
+    return ConfigError(f"store scheme {backend!r} is unknown: {_FORMS}")

@@ -103,6 +103,18 @@ def asks_for_durations(condition: Condition) -> bool:
     return False
 
 
+def holds_for_all_kinds(condition: Condition) -> bool:
+    """Whether lines of every kind can be asked this: nothing, or their script and run alone."""
+    match condition:
+        case And(conditions) | Or(conditions):
+            return all(map(holds_for_all_kinds, conditions))
+        case Not(inner):
+            return holds_for_all_kinds(inner)
+        case Compare(field):
+            return field in (Field.SCRIPT, Field.RUN)
+    return False
+
+
 def holds(condition: Condition, record: Record, durations: Durations) -> bool:
     """Whether a condition that passes `check` holds for a log event."""
     line = record.line

@@ -68,6 +68,19 @@ class OpenRun(msgspec.Struct, frozen=True):
     process_start: int | None
     fingerprint: int
 
+    @classmethod
+    def of(cls, run: Run, fingerprint: int) -> OpenRun:
+        """A folded run as one that may have crashed."""
+        return cls(
+            run.execution_id,
+            run.hostname,
+            run.boot_id,
+            run.pid_namespace,
+            run.pid,
+            run.process_start,
+            fingerprint,
+        )
+
 
 class PruneCriteria(msgspec.Struct, frozen=True, kw_only=True):
     """Which events go. All criteria given must hold; none given prunes nothing.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -54,9 +53,6 @@ def test_nothing_but_init_and_run_makes_a_database(
         watch = [] if command[0] == "prune" else ["--watch", str(tmp_path / "logs")]
         done = CliRunner().invoke(cli, [*command, *watch, *where])
         assert list(server.databases) == ["_system"]
-    for thread in threading.enumerate():  # they end a moment after their connections
-        if "process_request_thread" in thread.name:
-            thread.join(timeout=10)
     said = done.output if command == ("check",) else str(done.exception)
     assert "tpyo is not there yet" in said
 

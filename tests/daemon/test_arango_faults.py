@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from copy import deepcopy
@@ -43,9 +42,6 @@ def rig(
     made.store_url = f"arangodb://root@127.0.0.1:{proxy.port}/faults_{next(_NUMBERS)}"
     yield made
     made.close()
-    for thread in threading.enumerate():  # the server's end a moment after their connections
-        if "process_request_thread" in thread.name:
-            thread.join(timeout=10)
 
 
 @pytest.mark.parametrize("fault", Fault)

@@ -152,7 +152,7 @@ def test_lines_cut_off_while_no_daemon_ran_are_in_the_ledger(rig: Rig) -> None:
     kept = path.stat().st_size
     rig.write("a.jsonl", natives("a", 2, 3))
     rig.look()
-    rig.running.shipper.save_unmarked()
+    rig.running.shipper.saving.save_unmarked()
     rig.kill()
     size = cut_to(path, 2)
     rig.start()
@@ -298,7 +298,7 @@ def test_what_was_stored_of_a_former_content_does_not_hide_the_loss_of_a_later_o
     rig.turn()
     rig.write("a.jsonl", native("b-1", 9))
     rig.look()
-    rig.running.shipper.save_unmarked()
+    rig.running.shipper.saving.save_unmarked()
     rig.kill()
     size = path.stat().st_size
     path.unlink()

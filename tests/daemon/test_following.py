@@ -169,7 +169,7 @@ def test_a_file_deleted_while_the_daemon_was_down_is_in_the_ledger(rig: Rig) -> 
     acknowledged = path.stat().st_size
     rig.write("a.jsonl", natives("a", 10, 10))
     rig.look()
-    rig.running.shipper.save_unmarked()
+    rig.running.shipper.saving.save_unmarked()
     rig.kill()
     size = path.stat().st_size
     path.unlink()

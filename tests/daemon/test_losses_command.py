@@ -64,7 +64,7 @@ def test_a_file_name_cannot_steer_a_terminal(rig: Rig) -> None:
 def test_a_file_deleted_unread_shows_up(rig: Rig) -> None:
     path = rig.write("a.jsonl", '{"message": "never read"}\n')
     rig.start()
-    rig.running.shipper.save_unmarked()
+    rig.running.shipper.saving.save_unmarked()
     rig.kill()
     path.unlink()
     rig.start()

@@ -142,7 +142,7 @@ def test_no_loss_is_told_where_the_store_has_more_than_the_checkpoint_knew(rig: 
     rig.settle()
     rig.write("a.jsonl", natives("a", 10, 10))
     rig.look()
-    rig.running.shipper.save_unmarked()
+    rig.running.shipper.saving.save_unmarked()
     stale = {p.name: p.read_bytes() for p in rig.state.glob("checkpoint*")}
     rig.settle()
     rig.kill()

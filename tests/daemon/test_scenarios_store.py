@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from logagent.daemon.shipper import SEEN_EVERY_S
+from logagent.daemon.saving import SEEN_EVERY_S
 from logagent.daemon.wakeups import NOTHING, Hint
 from logagent.errors import RecordRejected, StoreAuthError, StoreUnavailable
 from logagent.formats.record import LogLine, Record
@@ -289,6 +289,39 @@ def test_a_poison_record_is_dead_lettered_once_across_a_crash(rig: Rig) -> None:
     rig.rest(30)
     assert rig.counted() == expected("a", 10) - Counter(["a-3"])
     assert rig.rejected() == Counter({"store_refused:1620": 1})
+
+
+class Died(BaseException):
+    """kill -9, as a fault point sees it."""
+
+
+@pytest.mark.parametrize("index_known", [True, False])
+def test_a_refused_record_is_dead_lettered_before_anything_behind_it_is_stored(
+    make_rig: Callable[..., Rig], index_known: bool
+) -> None:
+    """The store then has its file further than it stands: rewritten before the next start, it would be lost unsaid."""
+    armed: list[str] = []
+
+    def die(point: str) -> None:
+        if point in armed:
+            raise Died(point)
+
+    rig = make_rig(faults=die)
+    rig.start()
+    assert rig.store is not None
+    rig.store.before = refusing("a-0", index_known=index_known)
+    armed.append("after_append")
+    path = rig.write("a.jsonl", natives("a", 0, 2))
+    with pytest.raises(Died):
+        rig.rest(30)
+    rig.kill()
+    assert rig.messages() == ["a-1"]
+    armed.clear()
+    path.write_text(natives("b", 0, 2))
+    rig.start()
+    rig.rest(100)
+    assert rig.counted() == expected("b", 2) + Counter(["a-1"])
+    assert (rig.rejected(), rig.losses()) == (Counter({"store_refused:1620": 1}), [])
 
 
 def stumbling(*poison: str) -> Callable[[Batch], None]:

@@ -429,7 +429,8 @@ class LogFiles(RuleBasedStateMachine):
         checkpoint = self.promise.checkpoint()
         if checkpoint is None:
             return
-        declared = (id(self.rig.daemon), len(self.rig.daemon.shipper.rereads)) if self.rig.daemon else self.declared
+        daemon = self.rig.daemon
+        declared = (id(daemon), len(daemon.shipper.saving.rereads)) if daemon else self.declared
         before = self.offsets if declared == self.declared or not (declared and declared[1]) else {}
         self.declared = declared
         now: dict[object, int] = {}

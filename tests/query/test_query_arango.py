@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,9 +25,6 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ArangoServer]:
     monkeypatch.setenv("ARANGO_PASSWORD", PASSWORD)
     with ArangoServer(password=PASSWORD) as running:
         yield running
-    for thread in threading.enumerate():  # they end a moment after their connections
-        if "process_request_thread" in thread.name:
-            thread.join(timeout=10)
 
 
 @pytest.fixture

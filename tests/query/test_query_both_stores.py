@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -95,14 +94,6 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
             store_files(url, directory / "logs")
         found = ask_inside("--store", urls[0], "-o", "json", "errors", "--new").document
         yield Stores(*urls, truth, found["items"][0]["id"])
-    wait_for_handlers()
-
-
-def wait_for_handlers() -> None:
-    """The server's threads end a moment after their connections."""
-    for thread in threading.enumerate():
-        if "process_request_thread" in thread.name:
-            thread.join(timeout=10)
 
 
 def both(stores: Stores, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> list[Ended]:
@@ -163,7 +154,6 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("ARANGO_PASSWORD", PASSWORD)
     with ArangoServer(password=PASSWORD) as server:
         yield f"arangodb://root@127.0.0.1:{server.port}/logs"
-    wait_for_handlers()
 
 
 def unread_errors(url: str, directory: Path, *more: str) -> list[tuple[str, int]]:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from itertools import count
 from typing import Any, NamedTuple
 
 import pytest
@@ -25,6 +26,7 @@ from tests.faults import FaultyProxy
 IMAGE = "arangodb:3.12.12"
 DEADLINE_S = 60.0
 ABSENT = "no ArangoDB"
+_NUMBERS = count(1)
 
 
 class Place(NamedTuple):
@@ -41,9 +43,6 @@ def our_own() -> Iterator[Place]:
     """Ours; stopped, it refuses connections and keeps its documents."""
     with ArangoServer() as server, FaultyProxy(server.port) as proxy:
         yield Place(f"arangodb://root@127.0.0.1:{proxy.port}", server.password, proxy.refuse, proxy.listen)
-    for thread in threading.enumerate():  # they end a moment after their connections
-        if "process_request_thread" in thread.name:
-            thread.join(timeout=10)
 
 
 @contextmanager
@@ -78,6 +77,18 @@ def _free_port() -> int:
         return int(found.getsockname()[1])
 
 
+@contextmanager
+def new_database(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The URL of one that is not there yet, on a server that answers, with its password set; dropped afterwards."""
+    for name in ("URL", "PASSWORD", "CONTAINER"):
+        monkeypatch.delenv(f"LOGAGENT_TEST_ARANGO_{name}", raising=False)  # no settings of ours
+    monkeypatch.setenv("ARANGO_PASSWORD", place.password)
+    made = f"{place.server}/test_{os.getpid()}_{next(_NUMBERS)}"
+    wait_until(lambda: answers(made), "the server answers")
+    yield made
+    _drop(made)
+
+
 def answers(url: str) -> bool:
     """Whether the server does; the database need not be there."""
     with closing(Connection(access_of(url, load_settings()), "_system")) as system:
@@ -88,7 +99,7 @@ def answers(url: str) -> bool:
     return True
 
 
-def drop(url: str) -> None:
+def _drop(url: str) -> None:
     """The database, if it is there."""
     with closing(Connection(access_of(url, load_settings()), "_system")) as system:
         system.call(Method.DELETE, f"/_api/database/{url.rpartition('/')[2]}", allowed=(404,))

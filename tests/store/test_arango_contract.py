@@ -1,9 +1,8 @@
-"""The contract of stores, held by ArangoDB: on our own strict server always, on a real one where there is one."""
+"""The contract of stores, held by ArangoDB on our own strict server; `test_arango_real` asks a real one."""
 
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
 from itertools import count
 
@@ -25,15 +24,7 @@ def server() -> Iterator[ArangoServer]:
 
 
 @pytest.fixture
-def url(server: ArangoServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def url(server: ArangoServer, monkeypatch: pytest.MonkeyPatch) -> str:
     """Where a new store goes."""
     monkeypatch.setenv("ARANGO_PASSWORD", server.password)
-    yield f"arangodb://root@127.0.0.1:{server.port}/contract_{os.getpid()}_{next(_NUMBERS)}"
-    wait_for_handlers()
-
-
-def wait_for_handlers() -> None:
-    """The server's threads end a moment after their connections."""
-    for thread in threading.enumerate():
-        if "process_request_thread" in thread.name:
-            thread.join(timeout=10)
+    return f"arangodb://root@127.0.0.1:{server.port}/contract_{os.getpid()}_{next(_NUMBERS)}"

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import ssl
 import subprocess
-import threading
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from arango_server import ArangoServer
 
-from logagent.errors import ConfigError, StoreUnavailable
+from logagent.errors import ConfigError, RecordRejected, StoreAuthError, StoreCorrupt, StoreError, StoreUnavailable
 from logagent.store import open_store
-from logagent.store.arango.errors import Reaction, is_about_one_document, reaction_to
+from logagent.store.arango.errors import NotReady, Reaction, ServerError, reaction_to, refusal
 
 NUMBERS = {
     Reaction.RETRY: [
@@ -42,6 +41,7 @@ NUMBERS = {
     ],
     Reaction.TOO_LONG: [(1500, 410)],
     Reaction.NOT_READY: [(1203, 404), (1228, 404)],
+    Reaction.CORRUPT: [(1100, 500)],
     Reaction.ASKED_WRONGLY: [
         *((10, 400), (404, 404), (405, 405), (1202, 404), (1205, 400), (1207, 409), (1208, 400), (1212, 404)),
         *((1213, 400), (1218, 400), (1229, 400), (1232, 400), (1235, 400), (1237, 400), (1501, 400), (1552, 400)),
@@ -56,16 +56,29 @@ def test_each_number_of_the_documentation_has_its_reaction(reaction: Reaction) -
     assert {(pair, reaction_to(*pair)) for pair in NUMBERS[reaction]} == {(p, reaction) for p in NUMBERS[reaction]}
 
 
-@pytest.mark.parametrize("number", [1203, 503, 1500, 1004, 1429, 11])
-def test_what_is_not_about_a_document_is_no_reason_to_refuse_one(number: int) -> None:
-    """Though the server may say it in the place of one."""
-    assert not is_about_one_document(number)
+def refused(*numbers: int) -> StoreError:
+    """What is raised for an array of which documents 10, 11, ... are refused with those numbers."""
+    return refusal([(10 + at, ServerError(number, 400, "no")) for at, number in enumerate(numbers)], "arangodb://box")
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        *((503, StoreUnavailable), (1429, StoreUnavailable), (1200, StoreUnavailable), (1500, StoreUnavailable)),
+        *((1004, StoreUnavailable), (1203, NotReady), (11, StoreAuthError), (1100, StoreCorrupt)),
+    ],
+)
+def test_what_is_not_about_a_document_is_no_reason_to_refuse_one(number: int, kind: type[StoreError]) -> None:
+    """Though the server may say it in the place of one, and refuse others of the same array."""
+    assert type(refused(1620, number)) is kind
 
 
 @pytest.mark.parametrize("number", [1620, 1210, 10, 17, 4])
 def test_what_may_be_about_a_document_is(number: int) -> None:
-    """A number that nobody classified, too: sent for ever it would stop everything."""
-    assert is_about_one_document(number)
+    """A number that nobody classified, too: sent for ever it would stop everything. The first is told."""
+    error = refused(number, 1620)
+    assert isinstance(error, RecordRejected)
+    assert (error.number, error.index) == (number, 10)
 
 
 # TLS
@@ -105,6 +118,3 @@ def test_a_server_with_a_certificate_of_our_own_ca_is_trusted_and_no_other(
         monkeypatch.setenv("LOGAGENT_ARANGO_CA_FILE", str(certificates / "ca.pem"))
         with closing(open_store(url)) as store:
             assert store.prepare() == store.prepare()
-    for thread in threading.enumerate():  # the server's end a moment after their connections
-        if "process_request_thread" in thread.name:
-            thread.join(timeout=10)

@@ -6,12 +6,10 @@ database of its own and drops it. What is ArangoDB's alone is in `test_arango_se
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from itertools import count
 
 import pytest
-from arango_places import Place, answers, drop, real, wait_for_words, wait_until
+from arango_places import Place, new_database, real, wait_for_words
 
 pytest.register_assert_rewrite("store_contract")
 
@@ -19,7 +17,6 @@ import store_contract  # noqa: E402
 from store_contract import *  # noqa: E402, F403
 
 pytestmark = pytest.mark.arango
-_NUMBERS = count(1)
 
 
 @pytest.fixture(scope="session")
@@ -32,12 +29,7 @@ def real_server() -> Iterator[Place]:
 @pytest.fixture
 def url(real_server: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Where a new store goes; its database is dropped afterwards."""
-    for name in ("URL", "PASSWORD", "CONTAINER"):
-        monkeypatch.delenv(f"LOGAGENT_TEST_ARANGO_{name}", raising=False)  # no settings of ours
-    monkeypatch.setenv("ARANGO_PASSWORD", real_server.password)
-    made = f"{real_server.server}/contract_{os.getpid()}_{next(_NUMBERS)}"
-    wait_until(lambda: answers(made), "the server answers")
-    store_contract.AFTER_APPEND.append(wait_for_words)
-    yield made
-    store_contract.AFTER_APPEND.remove(wait_for_words)
-    drop(made)
+    with new_database(real_server, monkeypatch) as made:
+        store_contract.AFTER_APPEND.append(wait_for_words)
+        yield made
+        store_contract.AFTER_APPEND.remove(wait_for_words)

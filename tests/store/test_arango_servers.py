@@ -10,13 +10,11 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from itertools import count
 from pathlib import Path
-from typing import Any
 
 import pytest
-from arango_places import Place, answers, drop, our_own, real, wait_for_words, wait_until
-from arango_questions import ask_everything, write_something
+from arango_places import Place, answers, new_database, our_own, real, wait_for_words, wait_until
+from arango_questions import append, ask_everything, write_something
 from arangoasync.request import Method
 from store_corpus import event, in_order, learning, run_end, run_start
 
@@ -27,12 +25,10 @@ from logagent.store.arango.access import access_of
 from logagent.store.arango.connection import Connection
 from logagent.store.arango.setup import UserSpec, make_database
 from logagent.store.arango.vector_index import VectorIndex
-from logagent.store.derived import Vector
+from logagent.store.derived import Relation, Vector
 from logagent.store.protocol import Batch, PruneCriteria, Reader, Store
 from logagent.store.selection import Direction, Selection, TextMatch
 from tests.daemon.rig import Rig, expected, natives
-
-_NUMBERS = count(1)
 
 
 @pytest.fixture(scope="module")
@@ -55,37 +51,8 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
 @pytest.fixture
 def url(place: Place, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Where a new store goes; its database is dropped afterwards."""
-    for name in ("URL", "PASSWORD", "CONTAINER"):
-        monkeypatch.delenv(f"LOGAGENT_TEST_ARANGO_{name}", raising=False)
-    monkeypatch.setenv("ARANGO_PASSWORD", place.password)
-    made = f"{place.server}/servers_{os.getpid()}_{next(_NUMBERS)}"
-    wait_until(lambda: answers(made), "the server answers")
-    yield made
-    drop(made)
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    with closing(open_store(url)) as opened:
-        opened.prepare()
-        yield opened
-
-
-@pytest.fixture
-def reader(store: Store, url: str) -> Iterator[Reader]:
-    with closing(open_reader(url)) as opened:
-        yield opened
-
-
-@pytest.fixture
-def admin(store: Store, url: str) -> Iterator[Connection]:
-    """A connection to look behind the store."""
-    with closing(Connection(access_of(url, load_settings()))) as opened:
-        yield opened
-
-
-def append(store: Store, *records: Any) -> None:
-    store.append(Batch(in_order(records)))
+    with new_database(place, monkeypatch) as made:
+        yield made
 
 
 def offsets(reader: Reader, selection: Selection) -> list[int]:
@@ -198,17 +165,13 @@ def test_what_was_pruned_is_gone_and_does_not_come_back(store: Store, reader: Re
     """In steps, with relations and vectors; runs and learnings stay; the words follow with the view."""
     append(store, run_start(0), *(event(number) for number in range(1, 21)), learning(30), run_end(40))
     store.save_vectors([Vector(event(number).key, "m", (1.0, 0.0)) for number in (1, 20)])
-    criteria = PruneCriteria(before_us=event(11).ts_us)
-    old = [event(number, ingested_us=event(number).ts_us) for number in range(1, 21)]
-    append(store, *old)
-    steps = []
-    while (step := store.prune(PruneCriteria(execution_ids=(event(1).line.execution_id,)), limit=8).deleted) > 0:
-        steps.append(step)
-    assert steps == [8, 8, 4]
+    store.save_relations([Relation(event(20).key, event(1).key, "CAUSED", 0.5, "m")])
+    criteria = PruneCriteria(execution_ids=(event(1).line.execution_id,))
+    assert [store.prune(criteria, limit=8).deleted for _ in range(4)] == [8, 8, 4, 0]
     assert (offsets(reader, OLDEST), dict(reader.vector_models())) == ([], {})
+    assert reader.relations([event(1).key]) == []
     assert store.append(Batch(in_order([event(1)]))).expired == 1
-    assert store.prune(criteria).deleted == 0
-    assert len(reader.learnings()) == 1
+    assert (len(reader.learnings()), reader.run_ids()) == (1, ["run-a"])
     wait_for_words(store)
     assert offsets(reader, Selection(where=TextMatch("loaded"))) == []
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from logagent.errors import ConfigError
 from logagent.settings import ArangoAddress, Settings, arango_password, parse_store_url
+from logagent.settings.addresses import without_secret
 from logagent.settings.secret import Secret
 
 
@@ -51,7 +52,8 @@ def access_of(url: str, settings: Settings) -> Access:
     try:
         address = parse_store_url(url)
     except ValueError as error:
-        raise ConfigError(f"store {url!r} is no URL of ArangoDB: {error}") from error
+        advice = str(error) or "write arangodb://[user@]host[:port]/database"
+        raise ConfigError(f"store {without_secret(url)!r} is no URL of ArangoDB: {advice}") from error
     if not isinstance(address, ArangoAddress):
         raise ConfigError(f"store {url!r} is not in ArangoDB")
     url = address.url
@@ -63,10 +65,6 @@ def access_of(url: str, settings: Settings) -> Access:
         return found
 
     password()
-    address = address._replace(
-        username=address.username or settings.arango_username,
-        database=address.database or settings.arango_database,
-    )
     access = Access(
         servers=address.servers,
         database=address.database or settings.arango_database,

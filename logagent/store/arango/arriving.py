@@ -13,11 +13,13 @@ from logagent.formats.record import Record
 from logagent.store.arango.connection import Connection
 from logagent.store.arango.finding import Filter, Found, asked
 from logagent.store.arango.narrowing import bound_place, narrowed
-from logagent.store.arango.writer import PATIENCE_MS
+from logagent.store.arango.schema import PATIENCE_MS
 from logagent.store.protocol import Arrivals
 from logagent.store.selection import Position, Selection
 
 _ROWS: Final = 1_000
+_MOST_UNDER_WAY: Final = 1_000
+"""Batches at once. A mark so far ahead of what is stored is of a store that was made anew since."""
 
 
 class Mark(NamedTuple):
@@ -62,8 +64,8 @@ def arrivals(connection: Connection, selection: Selection, text: str | None, lim
     if text is None:
         return Arrivals((), str(last))
     mark = mark_of(text)
-    if mark.number > last:  # numbers never fall, unless the store was made anew; or a batch from before is under way
-        return Arrivals((), text if mark.number - last < _ROWS else str(last))
+    if mark.number > last:
+        return Arrivals((), text if mark.number - last < _MOST_UNDER_WAY else str(last))
     return _since(connection, selection, mark, last, limit)
 
 

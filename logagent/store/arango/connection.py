@@ -36,8 +36,8 @@ _CONFLICTS: Final = 8
 """So often a write that met another one is sent again at once; conflicts are over in milliseconds."""
 _UNAUTHORIZED: Final = 401
 _MADE: Final = (201, 202)
-_BATCH: Final = 1_000_000
-"""Rows of one answer: our queries bound themselves, so none needs a second request."""
+_MOST_ROWS: Final = 1_000_000
+"""Rows of one answer. Nearly all our queries have a limit far below it; what is not answered whole is no answer."""
 _FAILED: Final = (ArangoClientError, aiohttp.ClientError, TimeoutError, OSError)
 
 
@@ -56,7 +56,6 @@ ReadyBytes: TypeAlias = bytes | bytearray
 class _Answer(msgspec.Struct):
     result: msgspec.Raw
     hasMore: bool = False  # noqa: N815
-    id: str | None = None
 
 
 class _Body(aiohttp.Payload):
@@ -108,7 +107,7 @@ class Connection:
     """A database on one server or on the coordinators of a cluster. Any thread may call it.
 
     Args:
-        too_long: what a query is that ran into its deadline.
+        too_long: what a query is that ran into its deadline, or whose answer is too long.
     """
 
     def __init__(
@@ -191,9 +190,12 @@ class Connection:
 
     def decoded(self, name: str, kind: Any, bound: Mapping[str, Any]) -> Any:
         """The rows of the query in the file `name`, decoded at once."""
-        body = {"query": query_text(name), "bindVars": bound, "batchSize": _BATCH, "options": self._options}
+        options = {"maxRuntime": self.access.timeout_s}
+        body = {"query": query_text(name), "bindVars": bound, "batchSize": _MOST_ROWS, "options": options}
         sent = self.send(Method.POST, "/_api/cursor", msgspec.json.encode(body), is_write=True)
         answer: _Answer = self.read(sent, _Answer)
+        if answer.hasMore:
+            raise self._too_long(f"{self.url}: `{name}` has more than {_MOST_ROWS:,} rows: narrow what is asked")
         return self.read(answer.result, kind)
 
     def read(self, answer: bytes | msgspec.Raw, kind: Any) -> Any:
@@ -206,10 +208,6 @@ class Connection:
             return msgspec.json.decode(answer, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise StoreUnavailable(f"{self.url} answers what is no answer of ArangoDB: {error}") from error
-
-    @property
-    def _options(self) -> dict[str, Any]:
-        return {"maxRuntime": self.access.timeout_s}
 
     def interrupt(self) -> None:
         """Give up what is under way; it ends in `QueryTimeout`."""

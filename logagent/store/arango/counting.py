@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -33,7 +34,7 @@ def count(connection: Connection, selection: Selection, cap: int) -> Total:
     if narrow.is_exact:
         found = connection.value("events_count", int, limit=cap + 1, **narrow.bound)
     else:
-        found = sum(1 for _, _ in zip(range(cap + 1), walk(connection, selection, None), strict=False))
+        found = sum(1 for _ in islice(walk(connection, selection, None), cap + 1))
     return Total(min(found, cap), found <= cap)
 
 

@@ -8,8 +8,7 @@ from typing import Any
 from logagent.formats.fold import run_key
 from logagent.formats.key import parse_key
 from logagent.store.arango.connection import Connection
-from logagent.store.arango.folded import learning_key
-from logagent.store.arango.folded import plain as plain_value
+from logagent.store.arango.folded import learning_key, plain
 from logagent.store.arango.schema import EVENTS, LEARNINGS
 from logagent.store.derived import Memory, Relation, Vector
 from logagent.store.text import storable
@@ -59,7 +58,7 @@ def _memory(memory: Memory) -> dict[str, Any]:
         "memory_id": storable(memory.memory_id),
         "memory_type": storable(memory.memory_type),
         "content": storable(memory.content),
-        "metadata": plain_value(memory.metadata),
+        "metadata": plain(memory.metadata),
         "metadata_text": bytes(memory.metadata).decode(),
         "created_us": memory.created_us,
     }

@@ -6,6 +6,7 @@ need a person, some concern one document, and the rest are mistakes of ours.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum, auto
 from typing import Final
 
@@ -31,6 +32,8 @@ class Reaction(Enum):
     """The query was killed or ran into its deadline."""
     NOT_READY = auto()
     """Database, collection or view is not there (yet): set up again."""
+    CORRUPT = auto()
+    """The server's own files are damaged."""
 
 
 _RETRY: Final = frozenset({18, 21, 28, 29, 30, 38, 503, 504, 1302, 1303, 1304, 1305, 1402, 1403, 1404, 1429, 1447}) | {
@@ -40,13 +43,21 @@ _RETRY: Final = frozenset({18, 21, 28, 29, 30, 38, 503, 504, 1302, 1303, 1304, 1
 _PERSON: Final = frozenset({3, 32, 1004, 1104, 7004, *range(9001, 9009)})
 _DOCUMENT: Final = frozenset({600, 1210, 1216, 1221, 1222, 1225, 1226, 1227, 1233, 1239, 1466, 1468, 1469, 1620})
 _NOT_READY: Final = frozenset({1203, 1228})
+_CORRUPT: Final = frozenset({1100})
+_BY_NUMBER: Final = (
+    (_RETRY, Reaction.RETRY),
+    (_PERSON, Reaction.PERSON),
+    (_DOCUMENT, Reaction.DOCUMENT),
+    (_NOT_READY, Reaction.NOT_READY),
+    (_CORRUPT, Reaction.CORRUPT),
+)
 _RETRIED_STATUS: Final = frozenset({408, 410, 412, 429, 500, 502, 503, 504})
 _TOO_LARGE: Final = 413
 """Of a whole request, by the server or a proxy before it: halves may go through."""
 FORBIDDEN: Final = 11
 CONFLICT: Final = 1200
 KILLED: Final = 1500
-CORRUPT: Final = 1100
+OUT_OF_MEMORY: Final = 32
 
 
 def reaction_to(number: int, status: int) -> Reaction:
@@ -69,22 +80,6 @@ def reaction_to(number: int, status: int) -> Reaction:
     if status == _TOO_LARGE:
         return Reaction.DOCUMENT
     return Reaction.LOG_IN if status == 403 else Reaction.ASKED_WRONGLY
-
-
-def is_about_one_document(number: int) -> bool:
-    """Whether an error that an array's answer has for one of its documents is that document's fault.
-
-    A number that nobody classified is: a document that is refused is not lost, one that is sent for ever stops all.
-    """
-    return reaction_to(number, 400) in (Reaction.DOCUMENT, Reaction.ASKED_WRONGLY)
-
-
-_BY_NUMBER: Final = (
-    (_RETRY, Reaction.RETRY),
-    (_PERSON, Reaction.PERSON),
-    (_DOCUMENT, Reaction.DOCUMENT),
-    (_NOT_READY, Reaction.NOT_READY),
-)
 
 
 class NotReady(StoreUnavailable):
@@ -118,7 +113,21 @@ def translation(error: ServerError, url: str) -> StoreError:
             return StoreUnavailable(f"{said}; this lasts until somebody sees to the server")
         case Reaction.NOT_READY:
             return NotReady(f"{said}; `logagent init` makes what is missing")
-        case Reaction.ASKED_WRONGLY if error.number == CORRUPT:
-            return StoreCorrupt(said)
+        case Reaction.CORRUPT:
+            return StoreCorrupt(f"{said}; the server's files are damaged: look into its log")
         case _:
             return StoreUnavailable(said)
+
+
+def refusal(refused: Sequence[tuple[int, ServerError]], url: str) -> StoreError:
+    """Our error for the documents of an array that the server did not take, each by its place in the array.
+
+    What is not a document's own fault comes first: then all are sent again, and what is left is refused for good. A
+    number that nobody classified is its fault: a document that is refused is not lost, one that is sent for ever stops
+    all.
+    """
+    for _, error in refused:
+        if error.reaction not in (Reaction.DOCUMENT, Reaction.ASKED_WRONGLY):
+            return translation(error, url)
+    index, error = refused[0]
+    return RecordRejected(f"ArangoDB refuses a document: {error.text}", number=error.number, index=index)

@@ -17,8 +17,8 @@ from logagent.store.arango.connection import Connection
 from logagent.store.arango.documents import EventDocument, documents_in, record_of
 from logagent.store.arango.folded import LineDocument, line_record
 from logagent.store.arango.narrowing import Narrowed, bound_place, narrowed
-from logagent.store.matching import Durations, asks_for_durations, holds
-from logagent.store.selection import And, Compare, Condition, Direction, Field, Not, Or, Position, Selection
+from logagent.store.matching import asks_for_durations, holds, holds_for_all_kinds
+from logagent.store.selection import Condition, Direction, Position, Selection
 from logagent.store.text import original, storable
 
 PAGE_ROWS: Final = 2_000
@@ -89,11 +89,6 @@ class Filter:
             rows = self._connection.rows("durations", _Duration, ids=bound)
             self._durations.update({original(row.execution_id): row.seconds for row in rows})
             self._known |= ids
-
-    @property
-    def durations(self) -> Durations:
-        """Of the runs seen."""
-        return self._durations
 
 
 def walk(connection: Connection, selection: Selection, wanted: int | None) -> Iterator[Record]:
@@ -170,21 +165,10 @@ class _Scored(msgspec.Struct):
 def exported(connection: Connection, selection: Selection) -> Iterator[Record]:
     """Log events and, where the selection allows, lines of all other kinds, merged into one order."""
     streams = [walk(connection, selection, None)]
-    if _holds_for_all_kinds(selection.where):
+    if holds_for_all_kinds(selection.where):
         streams.append(_lines(connection, selection))
     newest = selection.direction is Direction.NEWEST_FIRST
     return heapq.merge(*streams, key=attrgetter("order"), reverse=newest)
-
-
-def _holds_for_all_kinds(condition: Condition) -> bool:
-    match condition:
-        case And(conditions) | Or(conditions):
-            return all(map(_holds_for_all_kinds, conditions))
-        case Not(inner):
-            return _holds_for_all_kinds(inner)
-        case Compare(field):
-            return field in (Field.SCRIPT, Field.RUN)
-    return False
 
 
 def _lines(connection: Connection, selection: Selection) -> Iterator[Record]:

@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from arangoasync.request import Method
 
 from logagent.errors import BadQuery, NotPermitted, QueryTimeout, RecordRejected, StoreError
 from logagent.store.arango.connection import Connection
-from logagent.store.arango.errors import Reaction, ServerError, translation
+from logagent.store.arango.errors import OUT_OF_MEMORY, Reaction, ServerError, translation
 from logagent.store.protocol import Rows
 
-_WRITES: Final = frozenset({"InsertNode", "UpdateNode", "ReplaceNode", "RemoveNode", "UpsertNode"})
+_T = TypeVar("_T")
 _GRACE_S: Final = 2.0
 """The server ends a query in time by itself, and says so; one that hangs does not."""
 _MEMORY_BYTES: Final = 256 << 20
+
+
+class _Source(msgspec.Struct):
+    name: str
+    type: str
+
+
+class _Plan(msgspec.Struct):
+    isModificationQuery: bool  # noqa: N815 - the server's own name
+    collections: list[_Source]
+
+
+class _Explained(msgspec.Struct):
+    plan: _Plan
 
 
 class _Page(msgspec.Struct):
@@ -46,27 +60,29 @@ def free_query(
         "memoryLimit": _MEMORY_BYTES,
         "options": {"maxRuntime": timeout_s, "stream": True},
     }
-    page = msgspec.convert(_asked(connection, "/_api/cursor", body, timeout_s), _Page)
+    page = _asked(connection, "/_api/cursor", body, timeout_s, _Page)
     if page.hasMore and page.id:
         connection.call(Method.DELETE, f"/_api/cursor/{page.id}", allowed=(404,))
     return _rows(page.result[:max_rows], page.hasMore or len(page.result) > max_rows)
 
 
 def _check_reads_only(connection: Connection, text: str, params: Mapping[str, Any], timeout_s: float) -> None:
-    """By the plan's own word: a coordinator writes single documents by nodes that a list of ours would not have."""
-    plan = _asked(connection, "/_api/explain", {"query": text, "bindVars": params}, timeout_s)["plan"]
-    if plan.get("isModificationQuery", True):
-        writes = [node["type"][:-4].lower() for node in plan["nodes"] if node["type"] in _WRITES]
-        raise NotPermitted(f"only reading is allowed here: the query would {writes[0] if writes else 'write'}")
+    """By the plan's own word: in a cluster a node that writes one document has the name of one that reads it."""
+    body = {"query": text, "bindVars": params}
+    plan = _asked(connection, "/_api/explain", body, timeout_s, _Explained).plan
+    written = [source.name for source in plan.collections if source.type != "read"]
+    if plan.isModificationQuery or written:
+        raise NotPermitted(f"only reading is allowed here: the query would write to {', '.join(written)}")
 
 
-def _asked(connection: Connection, path: str, body: Any, timeout_s: float) -> Any:
+def _asked(connection: Connection, path: str, body: Any, timeout_s: float, kind: type[_T]) -> _T:
     try:
         encoded = msgspec.json.encode(body)
     except (TypeError, OverflowError, UnicodeEncodeError) as error:
         raise BadQuery(f"the parameters do not fit the query: {error}") from error
     try:
-        return connection.read(connection.raw(Method.POST, path, encoded, timeout_s + _GRACE_S), Any)
+        found: _T = connection.read(connection.raw(Method.POST, path, encoded, timeout_s + _GRACE_S), kind)
+        return found
     except ServerError as error:
         raise _translated(error, connection.url, timeout_s) from error
     except TimeoutError as error:
@@ -76,7 +92,7 @@ def _asked(connection: Connection, path: str, body: Any, timeout_s: float) -> An
 def _translated(error: ServerError, url: str, timeout_s: float) -> Exception:
     if error.reaction is Reaction.TOO_LONG:
         return QueryTimeout(f"not done after {timeout_s:g} s", partial=Rows((), [], True))
-    if error.number == 32:
+    if error.number == OUT_OF_MEMORY:
         return BadQuery(f"AQL: it needs more than {_MEMORY_BYTES >> 20} MiB of memory: {error.text}")
     if error.reaction is Reaction.LOG_IN and error.status == 403:
         return NotPermitted(f"only reading is allowed here: {error.text}")

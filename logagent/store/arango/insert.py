@@ -10,9 +10,9 @@ from typing import Any, Final
 import msgspec
 from arangoasync.request import Method
 
-from logagent.errors import RecordRejected, StoreError, StoreUnavailable
+from logagent.errors import StoreUnavailable
 from logagent.store.arango.connection import Connection
-from logagent.store.arango.errors import Reaction, ServerError, translation
+from logagent.store.arango.errors import ServerError, refusal
 
 _SILENT: Final = {"overwriteMode": "ignore", "silent": "true"}
 _TELLING: Final = {"overwriteMode": "ignore", "silent": "false"}
@@ -24,12 +24,18 @@ class _Result(msgspec.Struct):
     errorNum: int = 0  # noqa: N815 - the server's own names
     errorMessage: str = ""  # noqa: N815
 
+    @property
+    def refusal(self) -> ServerError:
+        """What is said of this document; no status comes with it, so it counts as a bad request."""
+        return ServerError(self.errorNum, 400, self.errorMessage)
+
 
 def insert(connection: Connection, collection: str, documents: bytes | bytearray, count: int) -> None:
     """Insert an array of so many documents. The status says nothing of each, only the body does.
 
     Raises:
         RecordRejected: `index` is that of the document refused; the others are stored.
+        StoreError: as `refusal` has it.
     """
     path = f"/_api/document/{collection}"
     if connection.send(Method.POST, path, documents, _SILENT, is_write=True).strip() in _NOTHING:
@@ -38,22 +44,9 @@ def insert(connection: Connection, collection: str, documents: bytes | bytearray
     results: list[_Result] = connection.read(answer, list[_Result])
     if len(results) != count:
         raise StoreUnavailable(f"{connection.url} answers for {len(results)} of {count} documents")
-    refused = [(index, result) for index, result in enumerate(results) if result.error]
+    refused = [(index, result.refusal) for index, result in enumerate(results) if result.error]
     if refused:
-        raise _most_important(refused, connection.url)
-
-
-def _most_important(refused: list[tuple[int, _Result]], url: str) -> StoreError:
-    """What passes by itself comes first: then the batch is sent again, and what is left is refused for good."""
-    errors = [(index, ServerError(each.errorNum, 400, each.errorMessage)) for index, each in refused]
-    for _, error in errors:
-        if error.reaction in (Reaction.RETRY, Reaction.CONFLICT, Reaction.PERSON):
-            return StoreUnavailable(f"{url}: {error}")
-    for _, error in errors:
-        if error.reaction is Reaction.LOG_IN:
-            return translation(error, url)
-    index, error = errors[0]
-    return RecordRejected(f"ArangoDB refuses a document: {error.text}", number=error.number, index=index)
+        raise refusal(refused, connection.url)
 
 
 def insert_objects(connection: Connection, collection: str, documents: list[dict[str, Any]]) -> None:

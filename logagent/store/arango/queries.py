@@ -10,9 +10,3 @@ from importlib.resources import files
 def query_text(name: str) -> str:
     """The text of `store/aql/<name>.aql`."""
     return (files("logagent.store") / "aql" / f"{name}.aql").read_text(encoding="utf-8")
-
-
-def query_names() -> list[str]:
-    """All that there are, sorted."""
-    found = (files("logagent.store") / "aql").iterdir()
-    return sorted(each.name.removesuffix(".aql") for each in found if each.name.endswith(".aql"))

@@ -18,7 +18,7 @@ from logagent.store.arango.documents import EVENT_ATTRIBUTES
 from logagent.store.arango.free_query import free_query
 from logagent.store.arango.narrowing import bound_place
 from logagent.store.arango.schema import COLLECTIONS, EVENTS, META, SOURCES
-from logagent.store.arango.setup import identity_of
+from logagent.store.arango.setup import meta_of
 from logagent.store.derived import Memory, Relation, Step, Vector
 from logagent.store.groups import ErrorInRun, ErrorSelection, ErrorTally, RunLine, SiteTally
 from logagent.store.matching import tokens
@@ -61,10 +61,10 @@ class ArangoReader:
 
     def identity(self) -> StoreIdentity:
         """Which store this is."""
-        meta = identity_of(self._connection)
+        meta = meta_of(self._connection)
         if meta is None:
             raise StoreAbsent(f"no store at {self.url} yet: `logagent run` or `logagent init` makes it")
-        return StoreIdentity(meta.store_id, meta.store_seq)
+        return meta.identity
 
     def overview(self) -> Overview:
         """Counts by level and status, and the time they span."""

@@ -23,6 +23,8 @@ CAUSALITY: Final = "log_causality"
 VIEW: Final = "log_events_view"
 GRAPH: Final = "log_relationships"
 ANALYZER: Final = "log_text"
+PATIENCE_MS: Final = 60_000
+"""A batch that began and never ended, since its daemon or its reply was lost, holds arrivals up for so long."""
 
 Rule = dict[str, Any]
 

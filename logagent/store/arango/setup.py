@@ -48,6 +48,11 @@ class Meta(msgspec.Struct):
     store_seq: int = 0
     schema_version: int = 0
 
+    @property
+    def identity(self) -> StoreIdentity:
+        """Which store it is."""
+        return StoreIdentity(self.store_id, self.store_seq)
+
 
 class _Nothing(msgspec.Struct):
     """The server's answer where there is no such document, or one that knows no id; a proxy's has neither."""
@@ -56,7 +61,7 @@ class _Nothing(msgspec.Struct):
     key: str = msgspec.field(name="_key", default="")
 
 
-def identity_of(connection: Connection) -> Meta | None:
+def meta_of(connection: Connection) -> Meta | None:
     """What the store says of itself; None where nothing is set up.
 
     Raises:
@@ -78,21 +83,21 @@ def identity_of(connection: Connection) -> Meta | None:
 
 def set_up(connection: Connection) -> StoreIdentity:
     """Make what is missing, change what differs, record the version. A current store costs one request."""
-    meta = identity_of(connection)
+    meta = meta_of(connection)
     if meta is None or meta.schema_version < VERSION:
         return set_up_again(connection)
-    return StoreIdentity(meta.store_id, meta.store_seq)
+    return meta.identity
 
 
 def set_up_again(connection: Connection) -> StoreIdentity:
     """The same, whatever version the store has recorded."""
-    before = identity_of(connection)
+    before = meta_of(connection)
     if before is None:
         _ensure_database(connection)
     _bring_up_to_date(connection, is_known=before is not None)
-    meta = identity_of(connection)
+    meta = meta_of(connection)
     assert meta is not None
-    return StoreIdentity(meta.store_id, meta.store_seq)
+    return meta.identity
 
 
 def _ensure_database(connection: Connection) -> None:
@@ -204,10 +209,11 @@ def _ensure_view(connection: Connection) -> None:
     """A view is made anew where what differs cannot be changed; its links fill it again from the collections."""
     path = f"/_api/view/{VIEW}"
     found = connection.call(Method.GET, f"{path}/properties", allowed=_MISSING)
-    if not found.get("errorNum") and _is_fixed_otherwise(found):
+    is_there = not found.get("errorNum")
+    if is_there and _is_fixed_otherwise(found):
         connection.call(Method.DELETE, path)
-        found = {"errorNum": 1203}
-    if found.get("errorNum"):
+        is_there = False
+    if not is_there:
         body = {"name": VIEW, "type": "arangosearch", **VIEW_FIXED, "links": _links_to_make()}
         connection.call(Method.POST, "/_api/view", body, allowed=_EXISTS)
     elif _differs(found.get("links"), VIEW_LINKS):

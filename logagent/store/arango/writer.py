@@ -16,21 +16,21 @@ from logagent.store.arango import derived_writes, folding
 from logagent.store.arango.access import Access
 from logagent.store.arango.connection import Connection
 from logagent.store.arango.documents import EventEncoder, embeddings_of
-from logagent.store.arango.errors import NotReady, ServerError, is_about_one_document, translation
+from logagent.store.arango.errors import NotReady
 from logagent.store.arango.folded import run_of
 from logagent.store.arango.insert import insert, insert_objects
 from logagent.store.arango.intake import Intake, place_of
 from logagent.store.arango.prune_log import PruneLog, bound_criteria
-from logagent.store.arango.schema import EMBEDDINGS, ERRORS, EVENTS, LINES
-from logagent.store.arango.setup import identity_of, set_up, set_up_again
+from logagent.store.arango.schema import EMBEDDINGS, ERRORS, EVENTS, LINES, PATIENCE_MS
+from logagent.store.arango.setup import meta_of, set_up, set_up_again
 from logagent.store.arango.sightings import ErrorsSeen
 from logagent.store.arango.vector_index import VectorIndex
 from logagent.store.derived import Memory, Relation, Vector
 from logagent.store.protocol import Batch, Holding, OpenRun, PruneCriteria, PruneResult, Receipt, StoreIdentity
 from logagent.store.text import storable
 
-PATIENCE_MS: Final = 60_000
-"""A batch that began and never ended, since its daemon or its reply was lost, holds arrivals up for so long."""
+_MOST_KNOWN: Final = 20_000
+"""Runs whose first event this handle remembers to have told."""
 BUILDING_S: Final = 3600.0
 """A new index or view of a hundred million events is not filled within the time-out of an answer."""
 
@@ -77,7 +77,7 @@ class ArangoStore:
     def repair(self) -> StoreIdentity:
         """Log in, and bring everything to what the schema says, however long it takes to fill an index."""
         with closing(Connection(self._access, too_long=StoreUnavailable)) as connection:
-            identity_of(connection)  # a server that does not answer is told soon
+            meta_of(connection)  # a server that does not answer is told soon
         patient = self._access._replace(timeout_s=max(self._access.timeout_s, BUILDING_S))
         return self._opened(set_up_again, patient)
 
@@ -98,24 +98,26 @@ class ArangoStore:
 
     def append(self, batch: Batch) -> Receipt:
         """Store what is not there; how much of it was there is not known."""
-        connection, records = self._open(), batch.records
         try:
-            begun = self._begun(connection)
-            self._prune_log.refresh(begun.prune_version)
-            intake = Intake(begun.number, self._encoder, self._errors)
-            try:
-                is_expired = self._prune_log.check([r for r in records if type(r.line) is LogLine])
-                with batch.right_of_way.taken():
-                    intake.take(records, is_expired)
-                    body = intake.body()
-                self._store(connection, intake, body, records)
-            except RecordRejected:
-                connection.execute("batch_end", number=begun.number, sources=[], runs=[])
-                raise
-            self._end(connection, begun.number, intake)
+            return self._appended(self._open(), batch)
         except NotReady:
             self._is_incomplete = True
             raise
+
+    def _appended(self, connection: Connection, batch: Batch) -> Receipt:
+        records, begun = batch.records, self._begun(connection)
+        self._prune_log.refresh(begun.prune_version)
+        intake = Intake(begun.number, self._encoder, self._errors)
+        try:
+            is_expired = self._prune_log.check([r for r in records if type(r.line) is LogLine])
+            with batch.right_of_way.taken():
+                intake.take(records, is_expired)
+                body = intake.body()
+            self._store(connection, intake, body, records)
+        except RecordRejected:
+            connection.execute("batch_end", number=begun.number, sources=[], runs=[])
+            raise
+        self._end(connection, begun.number, intake)
         return Receipt(stored=len(records) - intake.expired, duplicates=None, expired=intake.expired)
 
     def _begun(self, connection: Connection) -> _Begun:
@@ -126,25 +128,31 @@ class ArangoStore:
 
     def _store(self, connection: Connection, intake: Intake, body: bytearray, records: Sequence[Record]) -> None:
         if intake.events:
-            with _placed(intake.events, records, self.url):
+            with _placed(intake.events, records):
                 insert(connection, EVENTS, body, len(intake.events))
         if intake.with_embeddings:
-            with _placed(intake.with_embeddings, records, self.url):
+            with _placed(intake.with_embeddings, records):
                 insert_objects(connection, EMBEDDINGS, embeddings_of(intake.with_embeddings))
         if intake.folded:
-            with _placed(intake.folded, records, self.url):
+            with _placed(intake.folded, records):
                 folding.keep(connection, intake.folded)
         if seen := self._errors.sightings():
-            with _of_no_place():
-                insert_objects(connection, ERRORS, self._errors.new_shapes())
+            self._tell_errors(connection, seen)
+
+    def _tell_errors(self, connection: Connection, seen: list[dict[str, Any]]) -> None:
+        """Many records may tell of one error: which of a refused one did is found by halving the batch."""
+        try:
+            insert_objects(connection, ERRORS, self._errors.new_shapes())
             connection.execute("errors_seen", seen=seen)
-            self._errors.told()
+        except RecordRejected as error:
+            raise RecordRejected(str(error), number=error.number) from error
+        self._errors.told()
 
     def _end(self, connection: Connection, number: int, intake: Intake) -> None:
         """A run's first event hardly ever changes, so it is told once."""
         runs = [run for run in intake.runs() if run["first_us"] < self._runs.get(run["_key"], 1 << 62)]
         connection.execute("batch_end", number=number, sources=intake.sources(), runs=runs)
-        if len(self._runs) > 20_000:
+        if len(self._runs) > _MOST_KNOWN:
             self._runs.clear()
         self._runs.update({run["_key"]: run["first_us"] for run in runs})
 
@@ -190,7 +198,8 @@ class ArangoStore:
 
     def open_runs(self, hostname: str) -> list[OpenRun]:
         """Managed runs of the host that nobody has ended."""
-        return [_open_run(each) for each in self._open().rows("runs_open", _Open, hostname=storable(hostname))]
+        found = self._open().rows("runs_open", _Open, hostname=storable(hostname))
+        return [OpenRun.of(run_of("", each.fold, None), int(each.fingerprint, 16)) for each in found]
 
     def mark_crashed(self, execution_ids: Sequence[str], at_us: int) -> None:
         """Say of those runs that are still open that they crashed."""
@@ -246,39 +255,11 @@ class ArangoStore:
 
 
 @contextmanager
-def _placed(sent: Sequence[Record], records: Sequence[Record], url: str) -> Iterator[None]:
-    """The server counts what was sent to it; its refusal is told by the place in the batch.
-
-    Raises:
-        StoreError: what it is where it is not about a document.
-    """
+def _placed(sent: Sequence[Record], records: Sequence[Record]) -> Iterator[None]:
+    """The server counts what was sent to it; its refusal is told by the place in the batch."""
     try:
         yield
     except RecordRejected as error:
         if error.index is None:
             raise
-        if not is_about_one_document(error.number):
-            raise translation(ServerError(error.number, 400, str(error)), url) from error
         raise RecordRejected(str(error), number=error.number, index=place_of(sent[error.index], records)) from error
-
-
-@contextmanager
-def _of_no_place() -> Iterator[None]:
-    """What is refused was made of several records: which of them is to blame is found by halves."""
-    try:
-        yield
-    except RecordRejected as error:
-        raise RecordRejected(str(error), number=error.number) from error
-
-
-def _open_run(found: _Open) -> OpenRun:
-    run = run_of("", found.fold, None)
-    return OpenRun(
-        run.execution_id,
-        run.hostname,
-        run.boot_id,
-        run.pid_namespace,
-        run.pid,
-        run.process_start,
-        int(found.fingerprint, 16),
-    )

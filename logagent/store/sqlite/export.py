@@ -11,6 +11,7 @@ import apsw
 import msgspec
 
 from logagent.formats.record import Record
+from logagent.store.matching import holds_for_all_kinds
 from logagent.store.selection import And, Compare, Condition, Direction, Field, Not, Or, Position, Selection
 from logagent.store.sqlite.conditions import sql_of
 from logagent.store.sqlite.folding import SELECTED as FOLDED_SELECTED
@@ -28,7 +29,7 @@ def exported(ask: Ask, selection: Selection) -> Iterator[Record]:
     """Log events and, where the selection allows, lines of all other kinds, merged into one order."""
     newest = selection.direction is Direction.NEWEST_FIRST
     streams = [_paged(ask, selection, _events)]
-    if _holds_for_all_kinds(selection.where):
+    if holds_for_all_kinds(selection.where):
         streams.append(_paged(ask, selection, _folded))
     return heapq.merge(*streams, key=attrgetter("order"), reverse=newest)
 
@@ -70,17 +71,6 @@ def _page(
         values = (*values, *place(selection.after))
     order = ", ".join(column + (" DESC" if newest else "") for column in columns)
     return iter(db.execute(f"{head} WHERE {text} ORDER BY {order} LIMIT {_PAGE_ROWS}", values))
-
-
-def _holds_for_all_kinds(condition: Condition) -> bool:
-    match condition:
-        case And(conditions) | Or(conditions):
-            return all(map(_holds_for_all_kinds, conditions))
-        case Not(inner):
-            return _holds_for_all_kinds(inner)
-        case Compare(field):
-            return field in _FOLDED_FIELDS
-    return False
 
 
 _FOLDED_FIELDS: Final = {

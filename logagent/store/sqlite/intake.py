@@ -17,9 +17,10 @@ from logagent.formats.error_fingerprint import ERROR_LEVEL
 from logagent.formats.record import EMPTY_OBJECT, LogLine, Origin, Record
 from logagent.formats.repeats import line_told
 from logagent.formats.times import SECOND_US, utc_text
+from logagent.store.matching import MAX_SEARCHED_BYTES
 from logagent.store.sqlite.errors import ErrorEvent
 from logagent.store.sqlite.names import HASH_BIAS, Names
-from logagent.store.sqlite.rows import MAX_SEARCHED_BYTES, split_message, tags_column
+from logagent.store.sqlite.rows import split_message, tags_column
 from logagent.store.text import storable
 
 HOUR_US: Final = 3_600_000_000

@@ -8,11 +8,9 @@ import msgspec
 
 from logagent.formats.record import EMPTY_OBJECT, LogLine, Origin, Record
 from logagent.formats.times import utc_text
+from logagent.store.matching import MAX_SEARCHED_BYTES
 from logagent.store.sqlite.names import HASH_BIAS
 from logagent.store.text import original, original_or_none, storable, storable_or_none
-
-MAX_SEARCHED_BYTES: Final = 65_536
-"""The part of a message that is searched; the rest stands in `odd`."""
 
 
 class Odd(msgspec.Struct, frozen=True, omit_defaults=True):

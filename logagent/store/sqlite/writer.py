@@ -168,7 +168,7 @@ class SqliteStore:
         """Managed runs of the host that nobody has ended."""
         with translated(self._path):
             rows = fetched(self._open(), _OPEN_RUNS, (storable(hostname),))
-        return [_open_run(*row) for row in rows]
+        return [OpenRun.of(folding.run_of(run, fold), fingerprint + HASH_BIAS) for run, fold, fingerprint in rows]
 
     def mark_crashed(self, execution_ids: Sequence[str], at_us: int) -> None:
         """Fold the crash into those runs that are still open."""
@@ -268,19 +268,6 @@ class SqliteStore:
 
 def _identity(record: Record) -> Identity:
     return (record.own_us, record.offset, record.hash)
-
-
-def _open_run(execution_id: str, document: bytes | None, fingerprint: int) -> OpenRun:
-    run = folding.run_of(execution_id, document)
-    return OpenRun(
-        run.execution_id,
-        run.hostname,
-        run.boot_id,
-        run.pid_namespace,
-        run.pid,
-        run.process_start,
-        fingerprint + HASH_BIAS,
-    )
 
 
 def _write_events(db: apsw.Connection, intake: Intake) -> None:
