@@ -113,10 +113,13 @@ def _daemon(settings: Settings) -> Iterator[Finding]:
     now_us = time.time_ns() // 1000
     if status is None:
         yield Finding("bad", f"{STATUS_FILE} in {settings.state_dir} cannot be read as a status", "logagent run")
+    elif status.state == "stopped":
+        since = f"the daemon stopped {status.age_s(now_us):.0f} s ago, as it was told to"
+        yield Finding("bad", f"{since}: nothing is read, it was {status.lag_bytes} bytes behind", "logagent run")
     elif status.is_stale(now_us):
         said = f"the daemon's last word is {status.age_s(now_us):.0f} s old: it is gone or hangs"
         yield Finding("bad", said, "logagent run")
-    elif status.state != "stopped" and not answers(status.pid):
+    elif not answers(status.pid):
         yield Finding("bad", f"the daemon (pid {status.pid}) is gone: it ended without a word", "logagent run")
     else:
         yield from _of_status(status)

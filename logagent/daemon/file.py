@@ -52,6 +52,7 @@ class File:
         begun_at: the offset at which reading it began then; 0 where it is read from its start.
         is_unlinked: no name is left. `is_missing`: its name is gone from where we look.
         is_let_go: it is over; nothing is done until it grows.
+        cut_size: size of a packed file when it was let go, or last known before the start; None once it is read on.
         was_read_whole: a packed file that was read to its end before it changed.
         seen: what it may have become while it could not be opened, or None.
         trouble: why it cannot be read now, or None.
@@ -78,6 +79,7 @@ class File:
         self.is_unlinked = False
         self.is_missing = False
         self.is_let_go = False
+        self.cut_size: int | None = None
         self.was_read_whole = False
         self.seen: Seen | None = None
         self.trouble: str | None = None

@@ -343,6 +343,7 @@ class Files:
     def let_go(self, file: File, now_us: int) -> None:
         """It is over. Where its name is still there it is known, closed, and taken up again should it grow."""
         file.is_let_go = True
+        file.cut_size = file.size if file.compression else None
         file.trouble = None
         self.rest(file)
         if file.is_missing or file.is_unlinked:

@@ -53,7 +53,8 @@ class Recognition:
             return False
         if file.identity.birth not in (0, entry.identity.birth):
             return False
-        file.identity, file.rewrites, file.begun_at = entry.identity, entry.rewrites, entry.begun_at
+        file.identity = entry.identity
+        _know_as(file, entry)
         file.grown_at = float("-inf")
         if entry.fingerprint is None:
             file.is_let_go = True
@@ -68,8 +69,13 @@ class Recognition:
         Raises:
             OSError: it cannot be read now.
         """
-        if file.stream is not None:
-            return file.stream
+        stream = file.stream or self._identified(file, is_over=is_over)
+        if stream is None or file.cut_size in (None, file.size):
+            return stream
+        file.cut_size = None
+        return self._moved_to_twin(file, stream)
+
+    def _identified(self, file: File, *, is_over: bool) -> Stream | None:
         assert file.tail is not None
         for entry in self.gone.with_identity(file.identity):
             if entry.cut_at is None and (entry.fingerprint is None or _is_beheaded(file, file.tail, entry)):
@@ -105,7 +111,7 @@ class Recognition:
             if own.content_hash == first.content_hash and not was_cut_below and _has_place(tail, own):
                 self.gone.remove(own)
                 self._keep_cut_before(file, tail, own)
-                file.rewrites, file.begun_at = own.rewrites, own.begun_at
+                _know_as(file, own)
                 return self._follow(file, first, own.fingerprint, own.cursor)
             self.gone.replace(own, msgspec.structs.replace(own, cut_at=0, ctime_ns=tail.facts().ctime_ns))
             self.cut.add(own.fingerprint)
@@ -119,6 +125,15 @@ class Recognition:
         cursor = _line_start(tail, file.begin_at or 0)
         file.begun_at = cursor.offset
         return self._follow(file, first, fingerprint, cursor)
+
+    def _moved_to_twin(self, file: File, stream: Stream) -> Stream:
+        """A packed file goes on behind what it was cut at: its original may have been read, to other records, since."""
+        assert file.tail is not None
+        for twin in self._twins(file, stream.first_line):
+            is_further = twin.fingerprint == stream.fingerprint and twin.cursor.offset > stream.read.offset
+            if is_further and _has_place(file.tail, twin):
+                return self._follow(file, stream.first_line, stream.fingerprint, twin.cursor)
+        return stream
 
     def _twins(self, file: File, first: FirstLine) -> list[FileEntry]:
         others = self.gone.with_first_line(first.content_hash)
@@ -253,6 +268,12 @@ class Recognition:
             for file in self._beginning_with(content_hash)
             if file.stream is not None and file.stream.fingerprint == fingerprint
         ]
+
+
+def _know_as(file: File, entry: FileEntry) -> None:
+    """Its entry knows what no look at it would tell."""
+    file.rewrites, file.begun_at = entry.rewrites, entry.begun_at
+    file.cut_size = entry.size if file.compression else None
 
 
 def _has_place(tail: Tail, entry: FileEntry) -> bool:

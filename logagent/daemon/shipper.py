@@ -217,7 +217,7 @@ class Shipper:
             self._recognition.stored_of_cut(stream, NOTHING_STORED if stored_end is None else stored_end)
             self._save_beginnings()  # after a crash the store would be asked again, and have what is read now
             return True
-        is_final = is_last or now - file.grown_at >= FOLD_QUIET_S or tail.is_finished
+        is_final = is_last or tail.is_finished or now - file.grown_at >= self._fold_quiet_s(file)
         if stream.is_held and is_final:
             stream.look_again()
         end = stream.read.offset + share
@@ -233,6 +233,10 @@ class Shipper:
             if self._batch.is_full(self.limits.batch):
                 break
         return file.stream is not stream or not stream.is_exhausted
+
+    def _fold_quiet_s(self, file: File) -> float:
+        """A packer may pause anywhere in a record; its original may have been read, as another record, meanwhile."""
+        return self.files.rules.close_after_s if file.compression else FOLD_QUIET_S
 
     def _rewritten(self, file: File, stream: Stream, piece: Rewritten, now: float) -> None:
         """What was read of the former content but not acknowledged stands: it was read before the change was seen."""

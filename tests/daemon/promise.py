@@ -22,6 +22,8 @@ The rules, as design §2 and §5 state them:
 9. A line that is gone from its file is owed no longer if another file, with the same first line and that having its own
    time, held other bytes in its place and was read: they are one stream, and the store is asked how far it has it. If
    those were blank lines, which no store has, the ledger still tells of the rest of the line.
+10. Lines that were written over others in place, so that the file is as long as before, are owed once it was opened
+    again: until then only the time of its last change tells of them, as of a renaming. (Without a free descriptor.)
 """
 
 from __future__ import annotations
@@ -184,6 +186,7 @@ class Promise:
         self._blank_ends: dict[tuple[bytes, int], set[Identity]] = defaultdict(set)
         self._births: dict[bytes, set[tuple[str, int]]] = defaultdict(set)
         self._rewrites: dict[Identity, int] = defaultdict(int)
+        self._sizes: dict[Incarnation, int] = {}
         self._seen_in: dict[Line, set[Identity]] = defaultdict(set)
         self._cut_since_seen: dict[Identity, set[Line]] = defaultdict(set)
         self._overwritten: list[set[Line]] = []
@@ -235,6 +238,7 @@ class Promise:
             return
         self._births[file.first].add((script_name_of(str(file.path)), file.identity.birth))
         incarnation = Incarnation(file.identity, self._rewrites[file.identity])
+        self._sizes[incarnation] = file.size
         for line in file.lines():
             self.holders[line].add(incarnation)
         for end in file.blank_ends():
@@ -346,7 +350,7 @@ class Promise:
             line
             for line in lost
             if not self._counts_as_pruned(line, found)
-            and not (line not in on_disk and self._is_hidden_by_another(line, found))
+            and (line in on_disk or not (self._is_hidden_by_another(line, found) or self._is_as_long_as_before(line)))
         }
         return [
             *(f"lost: {line}" for line in lost),
@@ -379,6 +383,13 @@ class Promise:
             for row in self.ledger()
         )
         return is_timed(line.first) and ((is_reached and bool(there - here)) or is_told_from_behind_blanks)
+
+    def _is_as_long_as_before(self, line: Line) -> bool:
+        """Rule 10."""
+        return all(
+            any(self._sizes.get(Incarnation(held.identity, n)) == self._sizes[held] for n in range(held.rewrites))
+            for held in self.holders[line]
+        )
 
     def _doubles(self, found: Sequence[Found]) -> Iterator[str]:
         whole = [one for one in found if not one.flags & Flag.UNTERMINATED]

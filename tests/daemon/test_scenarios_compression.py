@@ -6,6 +6,7 @@ import bz2
 import gzip
 import lzma
 import random
+import zlib
 from collections import Counter
 from collections.abc import Callable
 
@@ -209,3 +210,27 @@ def test_the_unterminated_last_line_of_a_compressed_file_is_stored(rig: Rig) -> 
     rig.start()
     rig.rest(90)
     assert rig.counted() == expected("a", 3) + Counter(["tail"])
+
+
+@pytest.mark.parametrize("pause_s", [20, 100])
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_a_packer_that_pauses_within_a_record_doubles_none_of_its_lines(
+    rig: Rig, pause_s: int, is_restarted: bool
+) -> None:
+    """Its original has the record whole; of what is packed the record seems over when the packer pauses."""
+    head = "2026-11-22 15:00:00.000 | ERROR    | mod:function:1 - it broke\n"
+    rest = "  File one\n  File two\n2026-11-22 15:00:01.000 | INFO     | mod:function:2 - next\n"
+    original = rig.write("a.jsonl.1", head + rest)
+    packer = zlib.compressobj(wbits=31)
+    rig.write("a.jsonl.1.gz", packer.compress(head.encode()) + packer.flush(zlib.Z_SYNC_FLUSH))
+    rig.start()
+    rig.rest(pause_s)
+    if is_restarted:
+        rig.stop()
+        rig.start()
+        rig.settle()
+    rig.write("a.jsonl.1.gz", packer.compress(rest.encode()) + packer.flush())
+    original.unlink()
+    rig.rest(90)
+    messages = [record.line.message for record in rig.records()]
+    assert messages == ["it broke\n  File one\n  File two", "next"]

@@ -186,6 +186,16 @@ def test_doctor_tells_of_a_daemon_that_is_not_heard_of(rig: Rig) -> None:
     assert "cannot be read as a status" in logagent(rig, "doctor", code=1)
 
 
+def test_doctor_tells_of_a_daemon_that_stopped_as_it_was_told_to(rig: Rig) -> None:
+    """However long ago that was: it does not hang."""
+    rig.start()
+    rig.settle()
+    rig.stop()
+    said = logagent(rig, "doctor", code=1)
+    assert "s ago, as it was told to: nothing is read, it was 0 bytes behind" in said
+    assert "hangs" not in said
+
+
 def test_doctor_tells_at_once_of_a_daemon_that_ended_without_a_word(rig: Rig) -> None:
     told(rig, pid=2**22 + 1)
     assert f"(pid {2**22 + 1}) is gone" in logagent(rig, "doctor", code=1)
