@@ -22,7 +22,7 @@ _S = TypeVar("_S", bound=msgspec.Struct)
 
 
 def storable(text: str) -> str:
-    """`text` as SQLite can hold it; nearly always the same object.
+    """`text` as any store can hold it; nearly always the same object.
 
     >>> original(storable("a\\udc80b")) == "a\\udc80b"
     True
@@ -80,7 +80,12 @@ def encode_on(structs: Sequence[msgspec.Struct], array: bytearray) -> None:
 def decode(body: bytes, kind: type[_S]) -> _S:
     """The struct that `encode` was given."""
     found: _S = as_declared(kind, msgspec.json.decode(body, type=twin_of(kind)))
-    return found if _ESCAPE_UTF8 not in body else with_texts(found, original)
+    return with_texts(found, original) if holds_escapes(body) else found
+
+
+def holds_escapes(body: bytes | msgspec.Raw) -> bool:
+    """True if texts in this JSON are not as they were given to `storable`."""
+    return _ESCAPE_UTF8 in bytes(body)
 
 
 _ESCAPE_UTF8: Final = _ESCAPE.encode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final, NamedTuple
 
 import snowballstemmer
@@ -12,22 +12,7 @@ import snowballstemmer
 from .errors import ArangoError, Unsupported
 
 FEATURES: Final = frozenset(["frequency", "norm", "position", "offset"])
-ENGLISH: Final = snowballstemmer.stemmer("english")
-REFUSED: Final = frozenset(
-    [
-        "aql",
-        "collation",
-        "segmentation",
-        "wildcard",
-        "geojson",
-        "geopoint",
-        "geo_s2",
-        "minhash",
-        "classification",
-        "nearest_neighbors",
-        "pattern",
-    ]
-)
+STEMMERS: Final = {"en": snowballstemmer.stemmer("english"), "de": snowballstemmer.stemmer("german")}
 
 
 class Token(NamedTuple):
@@ -49,6 +34,12 @@ class Analyzer:
         self.properties = properties
         self.features = features
         self._split = split
+
+    @property
+    def has_plain_places(self) -> bool:
+        """Does each token stand one place behind the one before?"""
+        sizes = [self.properties.get(name) for name in ("min", "max")]
+        return self.kind != "aql" and "edgeNgram" not in self.properties and sizes[0] == sizes[1]
 
     def tokens(self, text: str, *, strict: bool = True) -> list[Token]:
         """The text's tokens; strict refuses texts of whose tokens we are not sure."""
@@ -97,11 +88,17 @@ def _known(kind: str, given: dict[str, Any], *names: str) -> None:
         raise Unsupported(f"properties of a {kind} analyzer: {', '.join(sorted(unknown))}")
 
 
-def _english(given: dict[str, Any]) -> str:
+def _locale(given: dict[str, Any]) -> str:
     locale = str(given.get("locale", ""))
-    if not re.fullmatch(r"en([_.].*)?|C", locale):
+    if not re.fullmatch(r"(en|de)([_.].*)?|C", locale):
         raise Unsupported(f"analyzer locale {locale!r}")
     return locale
+
+
+def _stemmed(words: list[str], locale: str) -> list[str]:
+    if locale == "C":
+        raise Unsupported("stemming in no language")
+    return list(STEMMERS[locale[:2]].stemWords(words))
 
 
 def normal(text: str, case: str, accent: bool) -> str:
@@ -133,9 +130,9 @@ def _identity(given: dict[str, Any]) -> tuple[dict[str, Any], Split]:
 
 
 def _text(given: dict[str, Any]) -> tuple[dict[str, Any], Split]:
-    _known("text", given, "locale", "case", "accent", "stemming", "stopwords")
+    _known("text", given, "locale", "case", "accent", "stemming", "stopwords", "edgeNgram")
     full = {
-        "locale": _english(given),
+        "locale": _locale(given),
         "case": given.get("case", "lower"),
         "stopwords": given.get("stopwords"),
         "accent": given.get("accent", False),
@@ -145,25 +142,36 @@ def _text(given: dict[str, Any]) -> tuple[dict[str, Any], Split]:
         raise Unsupported("a text analyzer without explicit stopwords: it would load files of the server")
     if full["case"] not in ("lower", "upper", "none"):
         raise ArangoError(10, "invalid 'case'")
-    stop = set(full["stopwords"])
+    stop, edge = set(full["stopwords"]), given.get("edgeNgram")
+    if edge is not None:
+        if set(edge) != {"min", "max", "preserveOriginal"} or not 1 <= edge["min"] <= edge["max"]:
+            raise Unsupported(f"edgeNgram {edge}")
+        full["edgeNgram"] = edge
 
     def split(text: str, strict: bool) -> list[str]:
         found = (normal(word, full["case"], full["accent"]) for word in words(text, strict))
         kept = [word for word in found if word not in stop]
-        return ENGLISH.stemWords(kept) if full["stemming"] else kept
+        whole = _stemmed(kept, full["locale"]) if full["stemming"] else kept
+        return whole if edge is None else [part for word in whole for part in _beginnings(word, edge)]
 
     return full, split
 
 
+def _beginnings(word: str, edge: dict[str, Any]) -> list[str]:
+    """A word's first characters, so many at least and at most; itself behind them where it is none of them."""
+    found = [word[:size] for size in range(edge["min"], min(edge["max"], len(word)) + 1)]
+    return found + ([word] if edge["preserveOriginal"] and word not in found else [])
+
+
 def _norm(given: dict[str, Any]) -> tuple[dict[str, Any], Split]:
     _known("norm", given, "locale", "case", "accent")
-    full = {"locale": _english(given), "case": given.get("case", "none"), "accent": given.get("accent", True)}
+    full = {"locale": _locale(given), "case": given.get("case", "none"), "accent": given.get("accent", True)}
     return full, lambda text, strict: [normal(text, full["case"], full["accent"])]
 
 
 def _stem(given: dict[str, Any]) -> tuple[dict[str, Any], Split]:
     _known("stem", given, "locale")
-    return {"locale": _english(given)}, lambda text, strict: [ENGLISH.stemWord(text)]
+    return {"locale": _locale(given)}, lambda text, strict: _stemmed([text], given["locale"])
 
 
 def _stopwords(given: dict[str, Any]) -> tuple[dict[str, Any], Split]:
@@ -208,11 +216,59 @@ def _ngram(given: dict[str, Any]) -> tuple[dict[str, Any], Split]:
         "startMarker": given.get("startMarker", ""),
         "endMarker": given.get("endMarker", ""),
     }
-    simple = full["min"] == full["max"] and full["preserveOriginal"] is False and full["streamType"] == "utf8"
-    if not simple or full["startMarker"] or full["endMarker"]:
-        raise Unsupported("ngram analyzers other than of one size, utf8, without original and markers")
-    size = int(full["min"])
-    return full, lambda text, strict: [text[at : at + size] for at in range(len(text) - size + 1)]
+    if any(type(full[name]) is not int for name in ("min", "max")) or not 1 <= full["min"] <= full["max"]:
+        raise Unsupported("ngram analyzers without sizes")
+    if not isinstance(full["preserveOriginal"], bool) or full["streamType"] not in ("utf8", "binary"):
+        raise Unsupported("ngram analyzers without preserveOriginal, or of another streamType")
+
+    def split(text: str, strict: bool) -> list[str]:
+        if full["streamType"] == "binary" and not text.isascii():
+            raise Unsupported("parts of characters")
+        return list(_ngrams(text, full))
+
+    return full, split
+
+
+def _ngrams(text: str, full: dict[str, Any]) -> Iterator[str]:
+    """From each place on, the shorter ones first; the whole text, if wanted, behind those of the first place."""
+    head, tail, whole = full["startMarker"], full["endMarker"], []
+    if full["preserveOriginal"]:
+        whole = [f"{head}{text}"] * bool(head) + [f"{text}{tail}"] * bool(tail) or [text]
+    for start in range(len(text)):
+        for end in range(start + full["min"], min(start + full["max"], len(text)) + 1):
+            if end - start == len(text) and whole:
+                break
+            if start == 0 and head:
+                yield head + text[:end]
+            else:
+                yield text[start:end] + (tail if end == len(text) else "")
+        yield from whole
+        whole = []
+
+
+AQL_PROPERTIES: Final = {"collapsePositions": False, "keepNull": True, "batchSize": 10, "memoryLimit": 1_048_576}
+
+
+def _aql(given: dict[str, Any]) -> tuple[dict[str, Any], Split]:
+    """What a query makes of the text; it reads nothing else."""
+    from .query import Query
+    from .storage import Database
+
+    _known("aql", given, "queryString", "collapsePositions", "keepNull", "batchSize", "memoryLimit", "returnType")
+    text = given.get("queryString")
+    full = {"queryString": text, **AQL_PROPERTIES, "returnType": "string"} | given
+    if not isinstance(text, str) or "@param" not in text or full["returnType"] != "string":
+        raise Unsupported("an aql analyzer without a query, or that returns something else than strings")
+    query = text
+
+    def split(text: str, strict: bool) -> list[str]:
+        nowhere = Database("analyzer", "", vector_index=False)
+        rows = Query(nowhere, query, {"param": text}).run()
+        if any(not isinstance(row, str) and row is not None for row in rows):
+            raise Unsupported("an aql analyzer whose query returns something else than strings")
+        return [row or "" for row in rows if row is not None or full["keepNull"]]
+
+    return full, split
 
 
 def _pipeline(given: dict[str, Any]) -> tuple[dict[str, Any], Split]:
@@ -239,18 +295,22 @@ BUILDERS: Final[dict[str, Callable[[dict[str, Any]], tuple[dict[str, Any], Split
     "delimiter": _delimiter,
     "multi_delimiter": _multi_delimiter,
     "ngram": _ngram,
+    "aql": _aql,
     "pipeline": _pipeline,
 }
 BUILT_IN: Final[dict[str, Analyzer]] = {}
 BUILT_IN["identity"] = Analyzer("identity", "identity", *_identity({})[:1], ["frequency", "norm"], _identity({})[1])
-_TEXT_EN: Final = _text({"locale": "en", "case": "lower", "stopwords": [], "accent": False, "stemming": True})
-BUILT_IN["text_en"] = Analyzer("text_en", "text", _TEXT_EN[0], ["frequency", "position", "norm"], _TEXT_EN[1])
+for _language in ("en", "de"):
+    _full, _split = _text({"locale": _language, "stopwords": []})
+    BUILT_IN[f"text_{_language}"] = Analyzer(
+        f"text_{_language}", "text", _full, ["frequency", "position", "norm"], _split
+    )
 
 
 def _unknown(text: str, strict: bool) -> list[str]:
-    raise Unsupported("built-in analyzers of other languages than English")
+    raise Unsupported("built-in analyzers of other languages than English and German")
 
 
-for _language in ("de", "es", "fi", "fr", "it", "nl", "no", "pt", "ru", "sv", "zh"):
-    _name, _properties = f"text_{_language}", _TEXT_EN[0] | {"locale": _language}
+for _language in ("es", "fi", "fr", "it", "nl", "no", "pt", "ru", "sv", "zh"):
+    _name, _properties = f"text_{_language}", BUILT_IN["text_en"].properties | {"locale": _language}
     BUILT_IN[_name] = Analyzer(_name, "text", _properties, ["frequency", "position", "norm"], _unknown)

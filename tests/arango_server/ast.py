@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from functools import lru_cache
 from importlib import resources
@@ -126,6 +127,9 @@ def number_of(token: Token) -> int | float:
     if text.startswith(("0x", "0b")):
         return int(text, 0)
     if any(char in text for char in ".e"):
-        return float(text)
-    number = int(text)
-    return number if number < 2**63 else float(number)
+        number = float(text)
+        if math.isinf(number):
+            raise Unsupported("a number that is too large for a double")
+        return number
+    whole = int(text)
+    return whole if whole < 2**63 else float(whole)

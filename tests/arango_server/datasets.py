@@ -41,6 +41,51 @@ def _observation(line: str) -> dict[str, Any]:
     }
 
 
+PLACES: Final = (
+    "Inverness Aberdeen Leuchars StAndrews Edinburgh Glasgow York Carlisle Birmingham London Brussels Cologne "
+    "Toronto Winnipeg Saskatoon Edmonton Jasper Vancouver"
+)
+CONNECTIONS: Final = (
+    "Inverness Aberdeen 3 2.5,Aberdeen Leuchars 1.5 1,Leuchars Edinburgh 1.5 3,Edinburgh Glasgow 1 1,"
+    "Edinburgh York 3.5 4,Glasgow Carlisle 1 1,Carlisle York 2.5 3.5,Carlisle Birmingham 2 1,"
+    "Birmingham London 1.5 2.5,Leuchars StAndrews 0.2 0.2,York London 1.8 2,London Brussels 2.5 3.5,"
+    "Brussels Cologne 2 1.5,Toronto Winnipeg 36 35,Winnipeg Saskatoon 12 5,Saskatoon Edmonton 12 17,"
+    "Edmonton Jasper 6 5,Jasper Vancouver 12 13"
+)
+
+
+def _there_and_back(line: str) -> list[dict[str, Any]]:
+    start, end, there, back = line.split(" ")
+    return [
+        {"_from": f"places/{start}", "_to": f"places/{end}", "travelTime": float(there)},
+        {"_from": f"places/{end}", "_to": f"places/{start}", "travelTime": float(back)},
+    ]
+
+
+def _city(line: str) -> dict[str, Any]:
+    key, population, is_capital, east, north = line.split(" ")
+    geometry = {"type": "Point", "coordinates": [float(east), float(north)]}
+    return {"_key": key, "population": int(population), "isCapital": is_capital == "capital", "geometry": geometry}
+
+
+GERMAN: Final = (
+    "Berlin 3000000 capital 13.3833 52.5167,Cologne 1000000 city 6.9528 50.9364,Hamburg 1000000 city 10.0014 53.5653"
+)
+FRENCH: Final = "Lyon 80000 city 4.84 45.76,Paris 4000000 capital 2.3508 48.8567"
+
+ABROAD: Final = (
+    "Berlin Lyon 1100,Berlin Paris 1200,Hamburg Paris 900,Hamburg Lyon 1300,Cologne Lyon 700,Cologne Paris 550"
+)
+
+
+def _highways(start: str, end: str, lines: str) -> list[dict[str, Any]]:
+    made = []
+    for line in lines.split(","):
+        one, other, distance = line.split(" ")
+        made.append({"_from": f"{start}/{one}", "_to": f"{end}/{other}", "distance": int(distance)})
+    return made
+
+
 DATASETS: Final[dict[str, dict[str, Any]]] = {
     "observationsSampleDataset": {
         "definitions": [],
@@ -58,6 +103,30 @@ DATASETS: Final[dict[str, dict[str, Any]]] = {
         "documents": {
             "persons": [{"_key": n.lower(), "name": n} for n in ("Alice", "Bob", "Charlie", "Dave", "Eve")],
             "knows": [_knows(line) for line in ["alice bob", "bob charlie", "bob dave", "eve alice", "eve bob"]],
+        },
+    },
+    "kShortestPathsGraph": {
+        "definitions": [("connections", ["places"], ["places"])],
+        "documents": {
+            "places": [{"_key": place, "label": place} for place in PLACES.split()],
+            "connections": [edge for line in CONNECTIONS.split(",") for edge in _there_and_back(line)],
+        },
+    },
+    "routeplanner": {
+        "geo": ["germanCity", "frenchCity"],
+        "definitions": [
+            ("germanHighway", ["germanCity"], ["germanCity"]),
+            ("frenchHighway", ["frenchCity"], ["frenchCity"]),
+            ("internationalHighway", ["frenchCity", "germanCity"], ["frenchCity", "germanCity"]),
+        ],
+        "documents": {
+            "germanCity": [_city(line) for line in GERMAN.split(",")],
+            "frenchCity": [_city(line) for line in FRENCH.split(",")],
+            "germanHighway": _highways(
+                "germanCity", "germanCity", "Berlin Cologne 850,Berlin Hamburg 400,Hamburg Cologne 500"
+            ),
+            "frenchHighway": _highways("frenchCity", "frenchCity", "Paris Lyon 550"),
+            "internationalHighway": _highways("germanCity", "frenchCity", ABROAD),
         },
     },
     "social": {
@@ -82,6 +151,10 @@ def load(client: Client, name: str) -> None:
     definitions = [{"collection": c, "from": f, "to": t} for c, f, t in dataset["definitions"]]
     if definitions:
         client.send("POST", "/_api/gharial", {"name": name, "edgeDefinitions": definitions})
+    for collection in dataset.get("geo", []):
+        client.send(
+            "POST", f"/_api/index?collection={collection}", {"type": "geo", "fields": ["geometry"], "geoJson": True}
+        )
     for collection, documents in dataset["documents"].items():
         if not definitions:
             client.send("POST", "/_api/collection", {"name": collection})

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 HTTP_STATUS: Final[dict[int, int]] = {
     10: 400, 11: 403, 17: 400, 32: 500, 600: 400, 1004: 403, 1200: 409, 1202: 404, 1203: 404, 1205: 400,
-    1207: 409, 1208: 400, 1210: 409, 1212: 404, 1213: 400, 1218: 400, 1221: 400, 1227: 400,
+    1207: 409, 1208: 400, 1210: 409, 1212: 404, 1213: 400, 1218: 400, 1221: 400, 1226: 400, 1227: 400,
     1228: 404, 1229: 400, 1230: 403,
     1233: 400, 1429: 503, 1500: 410, 1600: 404, 1620: 400, 1621: 400, 1702: 409, 1703: 404,
     1921: 400, 1924: 404, 1925: 409, 1928: 400, 1930: 404, 1942: 400, 1947: 400, 2000: 400, 2001: 400,
@@ -21,6 +21,8 @@ TEXT: Final[dict[int, str]] = {
     600: "failed to parse request body as JSON",
     1200: "conflict, _rev values do not match",
     1202: "document not found",
+    1203: "collection or view not found",
+    1205: "illegal document identifier",
     1210: "unique constraint violated",
     1221: "illegal document key",
     1227: "invalid document type",

@@ -56,12 +56,14 @@ class Request:
 
         Raises:
             ArangoError: 600.
+            Unsupported: it is bad in another way than the recorded one.
         """
         try:
             return orjson.loads(self.body)
         except orjson.JSONDecodeError as error:
-            what = "Expecting '\"' or '}'" if "quotes" in str(error) or "key" in str(error) else str(error)
-            raise ArangoError(600, f"VPackError error: {what}") from None
+            if not re.search("quotes|key", str(error)):
+                raise Unsupported("the text about a body that is no JSON") from None
+            raise ArangoError(600, "VPackError error: Expecting '\"' or '}'") from None
 
     def object(self, *known: str) -> dict[str, Any]:
         """The body as an object with none but known attributes."""

@@ -17,6 +17,7 @@ _ids = itertools.count(80_001)
 KNOWN: Final = {
     "persistent": """type name fields unique sparse deduplicate estimates storedValues cacheEnabled inBackground""",
     "ttl": "type name fields expireAfter inBackground",
+    "geo": "type name fields geoJson inBackground",
     "inverted": """type name fields analyzer features includeAllFields searchField trackListPositions storedValues
         primarySort optimizeTopK parallelism inBackground commitIntervalMsec consolidationIntervalMsec
         cleanupIntervalStep""",
@@ -146,6 +147,8 @@ def make_index(collection: Collection, body: dict[str, Any]) -> Index:
             return Index(base | _ttl(body))
         case "inverted":
             return Index(base | _inverted(body))
+        case "geo":
+            return Index(base | _geo(body))
         case _:
             if not collection.database.vector_index:
                 raise ArangoError(10, "vector index feature is not enabled")
@@ -209,6 +212,17 @@ def _ttl(body: dict[str, Any]) -> dict[str, Any]:
         raise ArangoError(10, "bad parameter")
     return {
         "estimates": False, "expireAfter": body["expireAfter"], "fields": _plain_fields(body["fields"]), "sparse": True,
+    }  # fmt: skip
+
+
+def _geo(body: dict[str, Any]) -> dict[str, Any]:
+    """Only shown: no query here looks anything up in it."""
+    is_json = bool(body.get("geoJson", False))
+    if len(body["fields"]) > 2 or (is_json and len(body["fields"]) == 2):
+        raise Unsupported("a geo index over so many attributes")
+    return {
+        "bestIndexedLevel": 17, "fields": _plain_fields(body["fields"]), "geoJson": is_json, "legacyPolygons": False,
+        "maxNumCoverCells": 8, "sparse": True, "worstIndexedLevel": 4,
     }  # fmt: skip
 
 

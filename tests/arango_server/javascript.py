@@ -291,13 +291,8 @@ class Runner:
             case ("declare", pairs):
                 for name, value in pairs:
                     self.names[name] = self.value(value)
-            case ("block", statements):
-                self.run(statements, hidden=hidden)
-            case ("for", start, condition, step, body):
-                self._statement(start, True)
-                while truthy(self.value(condition)):
-                    self._statement(body, True)
-                    self.value(step)
+            case ("block" | "for", *_):
+                self._show_last(node, hidden)
             case ("if", condition, yes, no):
                 self._statement(yes if truthy(self.value(condition)) else no, hidden)
             case ("try", body, rescue):
@@ -309,6 +304,24 @@ class Runner:
                     self._statement(rescue, True)
             case ("return", value):
                 raise Returned(self.value(value))
+
+    def _show_last(self, node: Node, hidden: bool) -> None:
+        """A block or a loop shows the last of the values in it."""
+        made: list[Any] = []
+        outer, self._shown = self._shown, made.append
+        try:
+            match node:
+                case ("block", statements):
+                    self.run(statements)
+                case ("for", start, condition, step, body):
+                    self._statement(start, True)
+                    while truthy(self.value(condition)):
+                        self._statement(body, False)
+                        self.value(step)
+        finally:
+            self._shown = outer
+        if made and not hidden:
+            self._shown(made[-1])
 
     def value(self, node: Node) -> Any:
         """What an expression gives."""

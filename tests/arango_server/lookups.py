@@ -10,6 +10,7 @@ from lark import Tree
 from .ast import name_of
 from .errors import ArangoError
 from .expressions import Row, Scope
+from .orders import documents_in_order
 from .storage import Collection
 from .values import Value
 
@@ -46,8 +47,10 @@ def candidates(
 
         return one
 
+    in_order = documents_in_order(plan, name, collection, after, {path for path, _, _ in described}, fixed)
+
     def every(row: Row) -> Iterator[dict[str, Any]]:
-        for document in list(collection.documents.values()):
+        for document in in_order(row):
             stats[counter] += 1
             if stats[counter] % 500 == 0:
                 plan.query.check_deadline()

@@ -10,7 +10,7 @@ from lark import Tree
 from .errors import ArangoError, Unsupported
 from .expressions import Row
 from .storage import Collection, WriteOptions
-from .values import Value, equal, truth
+from .values import Value, equal, rank, truth, type_name
 
 if TYPE_CHECKING:
     from .statements import Plan
@@ -55,8 +55,8 @@ def compile_modification(plan: Plan, statement: Tree[Any]) -> None:
     write = WriteOptions.of_aql(options)
     apply = _compile(plan, kind, str(statement.data), expressions, collection, write)
     plan.query.modified.add(collection.name)
-    for name in ("OLD", "NEW"):
-        plan.scope |= {name}
+    names = _names(kind, write)
+    plan.scope |= names
     plan.query.nodes.append({"type": f"{kind.capitalize()}Node", "collection": collection.name})
     query, ignore = plan.query, bool(options.get("ignoreErrors"))
 
@@ -73,8 +73,8 @@ def compile_modification(plan: Plan, statement: Tree[Any]) -> None:
                 query.stats["writesIgnored"] += 1
                 continue
             query.stats["writesExecuted"] += 1
-            old, new = result or (None, None)
-            done.append({**row, "OLD": old, "NEW": new})
+            told = dict(zip(("OLD", "NEW"), result or (None, None), strict=True))
+            done.append(row | {name: told[name] for name in names})
         yield from done
 
     plan.stages.append(stage)
@@ -101,6 +101,13 @@ def _compile(
     return apply
 
 
+def _names(kind: str, write: WriteOptions) -> set[str]:
+    """What a modification tells of: an insertion of what was there before only where it may overwrite."""
+    if kind == "remove":
+        return {"OLD"}
+    return {"NEW"} if kind == "insert" and write.overwrite_mode in ("conflict", "ignore") else {"OLD", "NEW"}
+
+
 def _key_and_revision(value: Value) -> tuple[str, str | None]:
     if isinstance(value, str):
         return value, None
@@ -108,8 +115,10 @@ def _key_and_revision(value: Value) -> tuple[str, str | None]:
         revision = value.get("_rev")
         return value["_key"], revision if isinstance(revision, str) else None
     if isinstance(value, dict):
-        raise ArangoError(1221)
-    raise ArangoError(1221)
+        raise ArangoError(1226, "Expected _key to be a string attribute in document.")
+    if rank(value) == 2:
+        raise Unsupported("a number as a document: the text names how it is stored")
+    raise ArangoError(1227, f"Expected object or string, but got {type_name(value)}")
 
 
 def _compile_upsert(
@@ -126,6 +135,8 @@ def _compile_upsert(
             return next((d for d in every if truth(holds({**row, "CURRENT": d}))), None)
 
     else:
+        if any(True for _ in search.find_data("pair_computed")):
+            raise Unsupported("UPSERT with computed names of attributes to look for")
         example = plan.expression(search)
 
         def find(row: Row) -> dict[str, Any] | None:

@@ -20,8 +20,8 @@ def phrase_condition(conditions: Conditions, arguments: list[Any], analyzer: str
     rest = [conditions.value(argument) for argument in arguments[1:]]
     named = rest.pop()({}) if len(rest) % 2 == 0 else conditions.view.own_analyzer(path, analyzer)
     made = conditions.query.database.analyzer(named)
-    if not {"frequency", "position"} <= set(made.features):
-        raise Unsupported(f"PHRASE with analyzer {named!r}, which has no positions")
+    if not {"frequency", "position"} <= set(made.features) or not made.has_plain_places:
+        raise Unsupported(f"PHRASE with analyzer {named!r}, which has no positions, or not one for each token")
     name = str(named).split("::")[-1]
 
     def steps(row: Row) -> list[tuple[int, str]]:

@@ -206,6 +206,7 @@ class ArangoServer:
 
 
 def _split_database(path: str) -> tuple[str, str]:
+    path = path.rstrip("/") or "/"
     if path.startswith("/_db/"):
         _, _, name, rest = path.split("/", 3) if path.count("/") > 2 else (*path.split("/"), "")
         return f"/{rest}", unquote(name)

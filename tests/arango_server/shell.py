@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -69,6 +70,7 @@ class Shell:
             **{name: lambda *_: UNDEFINED for name in QUIET},
             "encodeURIComponent": lambda text: text,
             "arango": Thing(),
+            "Date": Thing(now=lambda: time.time_ns() // 1_000_000),
         }
         Runner(names, self._show).run(Parser(source).program())
 
@@ -275,6 +277,9 @@ class ShellCollection(Thing):
             any=lambda: rows()[0],
             truncate=lambda: checked(client.send("PUT", f"/_api/collection/{name}/truncate")) and UNDEFINED,
             count=lambda: len(rows()),
+            loadIndexesIntoMemory=lambda: {
+                "result": checked(client.send("PUT", f"/_api/collection/{name}/loadIndexesIntoMemory"))["result"]
+            },
         )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from lark import Tree
 
-from . import collecting, modifying, traversing, vectors, windows
+from . import collecting, modifying, paths, traversing, vectors, windows
 from .ast import name_of
 from .errors import ArangoError, Unsupported
 from .expressions import Closure, Row, Scope, is_source
@@ -142,10 +142,20 @@ class Plan:
             self._for_collection(name, found, options)
             return
         options = self.options(parts.get("options"), SEARCH_OPTIONS)
+        if found.properties.get("primarySort") and self._shows_order(name):
+            raise Unsupported("a view with primarySort in no order of the query's own")
         self.declare(name)
         self.query.nodes.append({"type": "EnumerateViewNode", "view": found.name})
         condition = parts["search"].children[0] if "search" in parts else None
         self.stages.append(self.query.search_stage(found, name, condition, self.scope, options))
+
+    def _shows_order(self, name: str) -> bool:
+        """Does the result tell in which order that FOR gave its rows?"""
+        later = self.statements[self.at + 1 :]
+        if {"sort_statement", "collect_statement"} & {str(statement.data) for statement in later}:
+            return False
+        returned = later[-1].find_data("reference") if later else ()
+        return any(name_of(reference.children[0]) == name for reference in returned)
 
     def _for_collection(self, name: str, collection: Collection, options: dict[str, Value]) -> None:
         query = self.query
@@ -165,6 +175,9 @@ class Plan:
 
     def _for_traversal(self, statement: Tree[Any]) -> None:
         traversing.compile_traversal(self, statement)
+
+    def _for_path(self, statement: Tree[Any]) -> None:
+        paths.compile_path(self, statement)
 
     # plain statements
 
@@ -244,6 +257,9 @@ class Plan:
 
     def _return_statement(self, statement: Tree[Any]) -> None:
         distinct = len(statement.children) > 1
+        called = statement.find_data("function_name")
+        if any(str(name.children[0]).upper() == "BM25" for name in called):
+            raise Unsupported("BM25() in RETURN: its last digits are of single precision")
         value = self.expression(statement.children[-1])
         self.query.nodes.append({"type": "ReturnNode"})
         if not distinct:

@@ -63,7 +63,7 @@ def test_replace_update_and_version_attribute(client: Client) -> None:
 
 def test_bad_json_refuses_the_whole_batch(client: Client) -> None:
     """NaN is no JSON."""
-    assert error(client, "POST", "/_api/document/c", '[{"_key": "1"}, {"n": NaN}]') == (400, 600)
+    assert error(client, "POST", "/_api/document/c", '[{"_key": "1"}, {n: 1}]') == (400, 600)
     assert client.query("RETURN LENGTH(c)") == [0]
 
 
@@ -176,7 +176,7 @@ def test_what_is_not_known_is_refused_by_name(client: Client) -> None:
         ("GET", "/_api/version?x=1", None, "x"),
         ("POST", "/_api/collection", {"name": "n", "isVolatile": True}, "isVolatile"),
         ("POST", "/_api/cursor", {"query": "RETURN 1", "options": {"magic": 1}}, "magic"),
-        ("POST", "/_api/cursor", {"query": "RETURN NGRAM_SIMILARITY('a', 'b', 1)"}, "NGRAM_SIMILARITY"),
+        ("POST", "/_api/cursor", {"query": "RETURN HASH(1)"}, "HASH"),
         ("POST", "/_api/cursor", {"query": "FOR d IN c OPTIONS {x: 1} RETURN d"}, "x"),
     ]
     for method, path, body, named in cases:
@@ -258,3 +258,31 @@ def test_in_a_one_shard_database_all_collections_have_the_copies_of_the_leading_
         made = client.send("POST", "/_db/own/_api/collection", {"name": "c"}).body
         assert (made["replicationFactor"], made["writeConcern"], made["numberOfShards"]) == (2, 1, 1)
         assert client.send("GET", "/_db/own/_api/database/current").body["result"]["sharding"] == "single"
+
+
+def test_a_batch_size_of_nothing_is_refused_and_of_no_number_is_the_default(client: Client) -> None:
+    """17; and a database's name is in the text about a second one."""
+    query = {"query": "FOR i IN 1..3 RETURN i"}
+    assert error(client, "POST", "/_api/cursor", query | {"batchSize": 0}) == (400, 17)
+    assert client.send("POST", "/_api/cursor", query | {"batchSize": "1"}).body["hasMore"] is False
+    client.send("POST", "/_api/database", {"name": "second"})
+    again = client.send("POST", "/_api/database", {"name": "second"}).body
+    assert (again["errorNum"], again["errorMessage"]) == (1207, "duplicate database name 'second'")
+
+
+def test_what_a_collection_tells_beside_its_properties(client: Client) -> None:
+    """The same checksum for the same keys; keys that the server counts; a view's new name."""
+    sums = []
+    for document in ({"_key": "a", "n": 1}, {"_key": "a", "n": 2}):
+        client.send("PUT", "/_api/collection/c/truncate")
+        client.send("POST", "/_api/document/c", document)
+        sums.append(
+            [client.send("GET", f"/_api/collection/c/checksum{q}").body["checksum"] for q in ("", "?withData=1")]
+        )
+    assert (sums[0][0] == sums[1][0], sums[0][1] == sums[1][1]) == (True, False)
+    assert client.send("PUT", "/_api/collection/c/recalculateCount").body["count"] == 1
+    client.send("POST", "/_api/collection", {"name": "own", "keyOptions": {"type": "autoincrement", "increment": 5}})
+    assert [client.send("POST", "/_api/document/own", {}).body["_key"] for _ in range(2)] == ["5", "10"]
+    client.send("POST", "/_api/view", {"name": "v", "type": "arangosearch"})
+    assert client.send("PUT", "/_api/view/v/rename", {"name": "w"}).body["name"] == "w"
+    assert client.send("GET", "/_api/view/v").status == 404

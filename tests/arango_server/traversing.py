@@ -37,6 +37,7 @@ class Walk:
         self.order = options.get("order", "bfs" if options.get("bfs") else "dfs")
         self.vertices = options.get("uniqueVertices", "none")
         self.edge_rule = options.get("uniqueEdges", "path")
+        self.tells_doubles = self.vertices != "global" and not _takes_doubles_as_one(plan)
         if self.order not in ("dfs", "bfs") or self.edge_rule not in ("path", "none"):
             raise Unsupported(f"traversal options {options}")
         if self.vertices not in ("none", "path", "global") or (self.vertices == "global" and self.order == "dfs"):
@@ -54,7 +55,10 @@ class Walk:
         for collection, direction in self._edges:
             for way in ("outbound", "inbound") if direction == "any" else (direction,):
                 here, there = DIRECTIONS[way]
-                found += [(edge, edge[there]) for edge in collection.edges_at(here, identifier)]
+                at = collection.edges_at(here, identifier)
+                if direction == "any" and self.tells_doubles and any(edge["_from"] == edge["_to"] for edge in at):
+                    raise Unsupported("an edge from a vertex to itself in a walk in any direction")
+                found += [(edge, edge[there]) for edge in at]
         return found
 
     def follow(self, path: Path) -> Iterator[Path]:
@@ -71,15 +75,26 @@ class Walk:
         return {"edges": list(path.edges), "vertices": [self.vertex(v) for v in path.vertices]}
 
 
+def _takes_doubles_as_one(plan: Plan) -> bool:
+    """Is what follows a COLLECT to which a row that comes twice is as one that comes once?"""
+    following = plan.statements[plan.at + 1 :]
+    if not following or following[0].data != "collect_statement":
+        return False
+    if any(str(part.data) in ("count_into", "into_all", "into_expr") for part in following[0].children):
+        return False
+    called = {str(name.children[0]).upper() for name in following[0].find_data("function_name")}
+    return called <= {"MIN", "MAX"}
+
+
 def compile_traversal(plan: Plan, statement: Tree[Any]) -> None:
     """Add the stage that walks from a start vertex."""
     names = [name_of(child.children[0]) for child in statement.children if child.data == "name"]
     parts = {str(child.data): child for child in statement.children}
     start = next(c for c in statement.children if str(c.data) not in NOT_START)
-    low, high = _depths(plan, parts.get("depth"))
+    low, high = depths(plan, parts.get("depth"))
     direction = next(d for d in ("outbound", "inbound", "any_direction") if d in parts).removesuffix("_direction")
     start_value = plan.expression(start)
-    edges = _edge_sets(plan, next(c for c in statement.children if str(c.data) in GRAPHS), direction)
+    edges = edge_sets(plan, next(c for c in statement.children if str(c.data) in GRAPHS), direction)
     walk = Walk(plan, edges, plan.options(parts.get("options"), OPTIONS))
     plan.declare(*names)
     prune, pruned_name = None, None
@@ -118,7 +133,7 @@ def compile_traversal(plan: Plan, statement: Tree[Any]) -> None:
 
     def stage(rows: Iterable[Row]) -> Iterator[Row]:
         for row in rows:
-            identifier = _start(plan, start_value(row))
+            identifier = vertex_id(plan, start_value(row))
             if identifier is not None:
                 yield from rows_of(row, identifier)
 
@@ -144,7 +159,7 @@ NOT_START: Final = frozenset(
 GRAPHS: Final = frozenset(["graph_name", "graph_string", "graph_bind", "edge_sets"])
 
 
-def _start(plan: Plan, value: Value) -> str | None:
+def vertex_id(plan: Plan, value: Value) -> str | None:
     if isinstance(value, dict):
         value = value.get("_id")
     if isinstance(value, str) and value.count("/") == 1:
@@ -153,7 +168,7 @@ def _start(plan: Plan, value: Value) -> str | None:
     return None
 
 
-def _depths(plan: Plan, tree: Tree[Any] | None) -> tuple[int, int]:
+def depths(plan: Plan, tree: Tree[Any] | None) -> tuple[int, int]:
     if tree is None:
         return 1, 1
     if not plan.query.expressions.is_constant(tree):
@@ -165,7 +180,7 @@ def _depths(plan: Plan, tree: Tree[Any] | None) -> tuple[int, int]:
     return int(low), int(high)
 
 
-def _edge_sets(plan: Plan, tree: Tree[Any], direction: str) -> list[tuple[Collection, str]]:
+def edge_sets(plan: Plan, tree: Tree[Any], direction: str) -> list[tuple[Collection, str]]:
     database = plan.query.database
     if tree.data != "edge_sets":
         token = tree.children[0]

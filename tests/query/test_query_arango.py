@@ -43,7 +43,7 @@ def test_aql_takes_parameters_by_name_and_says_when_rows_were_cut(url: str) -> N
     ask = ["aql", "FOR e IN log_events FILTER e.level == @level LIMIT @most RETURN {l: e.level}"]
     found = ask_inside(*ask, "-p", "level=ERROR", "-p", "most=1")
     assert (found.code, found.out) == (0, '{"l":"ERROR"}\n')
-    cut = ask_inside("aql", "FOR e IN log_events RETURN e._key", "-n", "2")
+    cut = ask_inside("aql", "FOR e IN log_events SORT e._key RETURN e._key", "-n", "2")
     assert (cut.code, len(cut.out.splitlines())) == (5, 2)
     assert "NAME=VALUE" in ask_inside(*ask, "-p", "level").err
 
@@ -62,7 +62,9 @@ def test_over_mcp_the_limit_holds_for_aql_too(url: str, tmp_path: Path) -> None:
     """Trap: an argument that is silently ignored."""
     tools = Tools(Place(url, str(tmp_path)), allow_write=False)
     try:
-        answer = tools.call("query_store", {"statement": "FOR e IN log_events RETURN {k: e._key}", "limit": 2})
+        answer = tools.call(
+            "query_store", {"statement": "FOR e IN log_events SORT e._key RETURN {k: e._key}", "limit": 2}
+        )
     finally:
         tools.close()
     assert answer.text.count("k=") == 2

@@ -10,9 +10,9 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from logagent.formats.record import LogLine, Origin, Record
+from logagent.formats.record import LogLine, Record
 from logagent.formats.times import SECOND_US, utc_text
 from logagent.store.arango.documents import (
     MAX_PLAIN_MESSAGE,
@@ -21,7 +21,6 @@ from logagent.store.arango.documents import (
     EventDocument,
     OriginTexts,
     is_odd,
-    origin_texts,
     stored_object,
 )
 from logagent.store.text import encode_on
@@ -37,21 +36,17 @@ class _Unusual(Exception):
     """These records have to go the long way."""
 
 
-class _Origin(NamedTuple):
-    """What documents of one file share; the file is kept, so that nothing else gets its id."""
-
-    origin: Origin
-    texts: OriginTexts
-
-
 class BodyEncoder:
-    """Makes the documents of one batch; keeps what those of one second and of one file share."""
+    """Makes the documents of one batch; keeps what those of one second share.
 
-    def __init__(self, arrival: int, as_document: AsDocument) -> None:
+    `texts` has what documents say of each file, by the `id` of its origin.
+    """
+
+    def __init__(self, arrival: int, texts: Mapping[int, OriginTexts], as_document: AsDocument) -> None:
         self._arrival = arrival
+        self._texts = texts
         self._as_document = as_document
         self._second_us, self._second = -1 << 63, ""
-        self._origins: dict[int, _Origin] = {}
 
     def array(self, records: Sequence[Record], made: Mapping[int, EventDocument]) -> bytearray:
         """The documents of log records, in their order; `made` has those that are made already, by their place."""
@@ -81,7 +76,7 @@ class BodyEncoder:
         is_any_odd = is_odd(objects)
         is_any_long = max([len(line.message) for line in lines]) > MAX_PLAIN_MESSAGE
         documents = []
-        arrival, origins = self._arrival, self._origins
+        arrival, origins = self._arrival, self._texts
         second_us, second = self._second_us, self._second
         for record, line, text, own, place, line_hash in zip(
             records, lines, each_object, *_key_parts(records), strict=True
@@ -97,8 +92,7 @@ class BodyEncoder:
             usual = second + "%06dZ" % part_us
             if text.count('":') < 2 or (is_any_odd and is_odd(text.encode())):  # else its text is kept, as it is
                 extra_data, text = stored_object(extra_data)
-            origin = origins.get(id(record.origin)) or self._see_origin(record.origin)
-            host, file, fingerprint = origin.texts
+            host, file, fingerprint = origins[id(record.origin)]
             documents.append(EventDocument(
                 f"{own}-{place}-{line_hash}", ts_us, usual[:23] + "Z", record.offset, record.length, line_hash,
                 host, file, fingerprint, record.ingested_us, arrival, line.execution_id, line.script_name,
@@ -109,10 +103,6 @@ class BodyEncoder:
             ))  # fmt: skip
         self._second_us, self._second = second_us, second
         return documents
-
-    def _see_origin(self, origin: Origin) -> _Origin:
-        found = self._origins[id(origin)] = _Origin(origin, origin_texts(origin))
-        return found
 
 
 def _texts(objects: bytes) -> list[str]:

@@ -17,11 +17,10 @@ import msgspec
 
 from logagent.formats.record import EMPTY_OBJECT, LogLine, Origin, Record
 from logagent.formats.times import SECOND_US, utc_text
+from logagent.store.matching import MAX_SEARCHED_BYTES
 from logagent.store.matching import exception_text as text_of_exception
-from logagent.store.text import original, storable, with_texts
+from logagent.store.text import holds_escapes, original, storable, with_texts
 
-MAX_SEARCHED_BYTES: Final = 65_536
-"""The part of a message that is searched; the rest stands in `rest`."""
 MAX_TOKEN_BYTES: Final = 16_000
 """A search engine takes no term of 32 KiB: a message is not searched beyond a word that long."""
 MAX_PLAIN_MESSAGE: Final = MAX_TOKEN_BYTES // 4
@@ -35,7 +34,6 @@ pair: only an object of one pair comes back as the text it was, since nobody pro
 _ZEROES: Final = bytes.maketrans(b"123456789E", b"000000000e")
 _LONG_NUMBER: Final = b"0" * 18
 _LONG_TOKEN: Final = re.compile(rf"[^\s!-/:-@\[-`{{-~]{{{MAX_PLAIN_MESSAGE}}}")
-_ESCAPE_UTF8: Final = "\U0010ffff".encode()
 
 
 class EventDocument(msgspec.Struct, omit_defaults=True, gc=False):
@@ -189,14 +187,14 @@ def is_odd(text: bytes) -> bool:
 def _with_text(raw: msgspec.Raw) -> tuple[msgspec.Raw, str]:
     """An object that the server takes, and the text that it stands for."""
     text = bytes(raw)
-    plain = _sanitised(text) if is_odd(text) else raw
+    plain = msgspec.Raw(sanitised(text)) if is_odd(text) else raw
     return plain, text.decode("utf-8", "surrogatepass")
 
 
-def _sanitised(text: bytes) -> msgspec.Raw:
+def sanitised(text: bytes) -> bytes:
     """The same JSON without half surrogate pairs and with numbers that 64 bits hold."""
     found = json.loads(text, parse_int=_bounded, parse_float=_finite)
-    return msgspec.Raw(json.dumps(found, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace"))
+    return json.dumps(found, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
 def _bounded(digits: str) -> int | float | None:
@@ -228,7 +226,7 @@ def documents_in(rows: bytes | msgspec.Raw) -> list[EventDocument]:
         msgspec.DecodeError: they are none.
     """
     found = _DOCUMENTS.decode(rows)
-    if _ESCAPE_UTF8 in bytes(rows):
+    if holds_escapes(rows):
         return [with_texts(each, original) for each in found]
     return found
 

@@ -27,6 +27,7 @@ from logagent.formats.record import (
     kind_of,
 )
 from logagent.formats.times import utc_text
+from logagent.store.arango.documents import sanitised
 from logagent.store.text import decode, encode, original, original_or_none, storable, storable_or_none
 
 RUN_KINDS: Final = ("run_start", "run_end")
@@ -180,6 +181,5 @@ def plain(raw: msgspec.Raw) -> Any:
     """Nested JSON as values that ArangoDB takes; the fold has it exactly."""
     if raw == EMPTY_OBJECT:
         return {}
-    found = json.loads(bytes(raw))
-    found = found if isinstance(found, dict) else {"value": found}
-    return json.loads(json.dumps(found, ensure_ascii=False).encode("utf-8", "replace"))
+    found = json.loads(sanitised(bytes(raw)))
+    return found if isinstance(found, dict) else {"value": found}

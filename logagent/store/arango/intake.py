@@ -122,7 +122,8 @@ class Intake:
 
     def body(self) -> bytearray:
         """The event documents as one array of JSON."""
-        return BodyEncoder(self._arrival, self._document).array(self.events, self._made)
+        texts = {origin_id: file.texts for origin_id, file in self._files.items()}
+        return BodyEncoder(self._arrival, texts, self._document).array(self.events, self._made)
 
     def sources(self) -> list[dict[str, Any]]:
         """How far the batch's files are stored with it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..analyzers import BUILT_IN, make_analyzer
-from ..errors import ArangoError
+from ..errors import ArangoError, Unsupported
 from ..http import Request, Response, ok, route
 
 
@@ -31,7 +31,7 @@ def create(request: Request) -> Response:
     existing = request.database.analyzers.get(made.name) or BUILT_IN.get(made.name)
     if existing is not None:
         if not existing.is_same(made):
-            raise ArangoError(10, f"name collision detected while registering analyzer '{made.name}'")
+            raise Unsupported(f"the text about another analyzer of the name {made.name!r}")
         return Response(200, existing.shown(request.database.name))
     request.database.analyzers[made.name] = made
     return Response(201, made.shown(request.database.name))
@@ -44,11 +44,11 @@ def one(request: Request, name: str) -> Response:
     return ok(**_find(request, name).shown(request.database.name))
 
 
-def _find(request: Request, name: str) -> Any:
+def _find(request: Request, name: str, what: str = "unable to find analyzer: {}") -> Any:
     plain = name.removeprefix(f"{request.database.name}::")
     found = request.database.analyzers.get(plain) or BUILT_IN.get(plain)
     if found is None:
-        raise ArangoError(1202, f"failed to find analyzer '{name}'", status=404)
+        raise ArangoError(1202, what.format(f"{request.database.name}::{plain}"), status=404)
     return found
 
 
@@ -56,12 +56,14 @@ def _find(request: Request, name: str) -> Any:
 def remove(request: Request, name: str) -> Response:
     """409 while a view uses it, unless forced."""
     request.need("rw")
-    analyzer = _find(request, name)
+    removing = "while removing arangosearch analyzer '{}'"
+    analyzer = _find(request, name, f"failure to find analyzer {removing}")
     if analyzer.name in BUILT_IN:
-        raise ArangoError(11, "forbidden")
+        raise Unsupported("removing a built-in analyzer")
     used = any(analyzer.name in _names(view.properties) for view in request.database.views.values())
     if used and not request.flag("force"):
-        raise ArangoError(1200, f"analyzer '{name}' in-use", status=409)
+        full = f"{request.database.name}::{analyzer.name}"
+        raise ArangoError(1200, f"analyzer in-use {removing.format(full)}", status=409)
     del request.database.analyzers[analyzer.name]
     return ok(name=f"{request.database.name}::{analyzer.name}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from ..computed import check_definitions
 from ..errors import ArangoError, Unsupported
 from ..http import Request, Response, ok, route
 from ..storage import Collection
+from ..values import to_json
 from .databases import IN_A_CLUSTER
 
 CLUSTER: Final = (
@@ -18,6 +20,7 @@ CLUSTER: Final = (
 KNOWN: Final = ("name", "type", "waitForSync", "schema", "computedValues", "keyOptions", "cacheEnabled", "isSystem")
 SYSTEM_COPIES: Final = 2
 """`--cluster.system-replication-factor`, by its default."""
+STEPS: Final = {"offset": 0, "increment": 1}
 KEYS: Final = {"allowUserKeys": True, "type": "traditional"}
 
 
@@ -95,11 +98,14 @@ def copies_of(request: Request, body: dict[str, Any]) -> dict[str, Any]:
 def properties_of(body: dict[str, Any]) -> dict[str, Any]:
     """Properties of a new collection, with their defaults."""
     keys = body.get("keyOptions", {})
-    if set(keys) - {"type", "allowUserKeys"} or keys.get("type", "traditional") not in (
-        "traditional",
-        "padded",
-        "uuid",
-    ):
+    kind, more = keys.get("type", "traditional"), set(keys) - {"type", "allowUserKeys"}
+    if kind == "autoincrement" and more <= set(STEPS):
+        keys = STEPS | keys
+        if any(
+            type(keys[name]) is not int or keys[name] < at_least for name, at_least in (("increment", 1), ("offset", 0))
+        ):
+            raise Unsupported(f"keyOptions {keys}")
+    elif more or kind not in ("traditional", "padded", "uuid"):
         raise Unsupported(f"keyOptions {keys}")
     return {
         "waitForSync": bool(body.get("waitForSync", False)),
@@ -144,6 +150,55 @@ def count(request: Request, name: str) -> Response:
     """The number of documents."""
     collection = request.collection(name)
     return _located(request, collection, "count", **described(collection), count=len(collection.documents))
+
+
+@route("GET", "/_api/collection/{}/revision")
+def revision(request: Request, name: str) -> Response:
+    """Another one after each change."""
+    collection = request.collection(name)
+    return _located(request, collection, "revision", **described(collection), revision=str(collection.version))
+
+
+@route("GET", "/_api/collection/{}/checksum", "withRevisions withData")
+def checksum(request: Request, name: str) -> Response:
+    """The same for the same documents, or, unless more is asked for, for the same keys."""
+    collection = request.collection(name)
+    total = 0
+    for key, document in collection.documents.items():
+        told = [key, document["_rev"] if request.flag("withRevisions") else ""]
+        data = {n: v for n, v in document.items() if n not in ("_rev", "_id")} if request.flag("withData") else None
+        digest = hashlib.sha256(to_json([told, data]).encode()).digest()
+        total ^= int.from_bytes(digest[:8], "big")
+    newest = max((document["_rev"] for document in collection.documents.values()), default="0")
+    about = {"checksum": str(total), "revision": newest}
+    return _located(request, collection, "checksum", **summary(collection), **about)
+
+
+@route("PUT", "/_api/collection/{}/load")
+def load(request: Request, name: str) -> Response:
+    """Does nothing any more."""
+    collection = request.collection(name)
+    return _located(request, collection, "load", **summary(collection), count=len(collection.documents))
+
+
+@route("PUT", "/_api/collection/{}/compact")
+def compact(request: Request, name: str) -> Response:
+    """Nothing that one could see."""
+    collection = request.collection(name, "rw")
+    return _located(request, collection, "compact", **summary(collection))
+
+
+@route("PUT", "/_api/collection/{}/loadIndexesIntoMemory")
+def load_indexes(request: Request, name: str) -> Response:
+    """Nothing that one could see."""
+    return _located(request, request.collection(name), "loadIndexesIntoMemory", result=True)
+
+
+@route("PUT", "/_api/collection/{}/recalculateCount")
+def recalculate_count(request: Request, name: str) -> Response:
+    """It is right already."""
+    collection = request.collection(name, "rw")
+    return _located(request, collection, "recalculateCount", result=True, count=len(collection.documents))
 
 
 @route("PUT", "/_api/collection/{}/properties")

@@ -10,8 +10,10 @@ from ..errors import ArangoError, Unsupported
 from ..http import Request, Response, ok, route
 from ..query import Query
 from ..storage import tick
+from ..values import rank
 
 BODY: Final = ("query", "bindVars", "batchSize", "count", "ttl", "memoryLimit", "cache", "options")
+LEAST_MEMORY_BYTES: Final = 16 << 20
 OPTIONS: Final = frozenset(
     [
         "stream",
@@ -97,8 +99,14 @@ def create(request: Request) -> Response:
     started = time.perf_counter()
     query, body = _query(request, *BODY)
     size = body.get("batchSize", 1000)
-    if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-        raise ArangoError(10, "bad parameter" if size != 0 else "batchSize must not be 0")
+    if rank(size) != 2:
+        size = 1000
+    if size == 0:
+        raise ArangoError(17, "expecting non-zero value for 'batchSize'")
+    if not isinstance(size, int) or size < 0:
+        raise Unsupported("a batchSize that is negative or a fraction")
+    if 0 < (body.get("memoryLimit") or 0) < LEAST_MEMORY_BYTES:
+        raise Unsupported("a limit on memory that a query may reach")
     if body.get("cache"):
         raise Unsupported("the query results cache")
     rows = query.run()

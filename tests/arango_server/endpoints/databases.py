@@ -48,7 +48,7 @@ def create(request: Request) -> Response:
     if unknown := set(body.get("options", {})) - set(IN_A_CLUSTER):
         raise Unsupported(f"database options {', '.join(sorted(unknown))}")
     if name in request.server.databases:
-        raise ArangoError(1207, "duplicate database name")
+        raise ArangoError(1207, f"duplicate database name '{name}'")
     request.server.create_database(name).options = body.get("options", {})
     for one in body.get("users") or [{"username": request.user.name if request.user else "root"}]:
         if set(one) - {"username", "passwd", "active", "extra"}:

@@ -10,7 +10,7 @@ import orjson
 
 from ..errors import ArangoError, Unsupported
 from ..http import Request, Response, route
-from ..storage import Collection, WriteOptions
+from ..storage import Collection, WriteOptions, has_null
 
 WRITE = "waitForSync returnNew returnOld silent keepNull mergeObjects versionAttribute refillIndexCaches"
 INSERT = f"{WRITE} overwrite overwriteMode"
@@ -43,7 +43,7 @@ def _status(request: Request, collection: Collection, synced: int, *, written: b
 def _meta(request: Request, old: Any, new: Any) -> dict[str, Any]:
     shown = new if new is not None else old
     meta = {"_id": shown["_id"], "_key": shown["_key"], "_rev": shown["_rev"]}
-    if old is not None and new is not None and new is not old:
+    if old is not None and new is not None:
         meta["_oldRev"] = old["_rev"]
     if request.flag("returnOld") and old is not None:
         meta["old"] = old
@@ -82,6 +82,8 @@ def insert(request: Request, name: str) -> Response:
     """One object, or an array of which each element succeeds or fails by itself."""
     collection, options = request.collection(name, "rw"), _options(request)
     body = request.json()
+    if options.overwrite_mode == "update" and "keepNull" not in request.params and has_null(body):
+        raise Unsupported("overwriteMode=update with null and without keepNull: its default is told in two ways")
     if request.server.discards_documents and isinstance(body, list):
         request.server.discarded += len(body)
         return Response(_status(request, collection, 201), {})
@@ -99,7 +101,9 @@ def read(request: Request, name: str, key: str) -> Response:
         return Response(304, None, {"etag": etag})
     wanted = request.headers.get("if-match")
     if wanted is not None and wanted.strip('"') != document["_rev"]:
-        raise ArangoError(1200, status=412)
+        if request.method != "HEAD":
+            raise Unsupported("the text of a 412 to a document that is read")
+        return Response(412, None, {"etag": etag})
     return Response(200, document, {"etag": etag})
 
 
@@ -112,12 +116,16 @@ def head(request: Request, name: str, key: str) -> Response:
 @route("PUT", "/_api/document/{}", f"{CHANGE} onlyget ignoreRevs")
 def put_many(request: Request, name: str) -> Response:
     """With onlyget: read an array of keys. Else: replace an array of documents."""
-    if not request.flag("onlyget"):
+    if "onlyget" not in request.params:
         return _change_many(request, name, "replace")
-    collection, found, errors = request.collection(name), [], Counter[int]()
-    for wanted in _array(request):
+    if not request.flag("ignoreRevs", True):
+        raise Unsupported("reading documents of given revisions")
+    collection, found, errors, body = request.collection(name), [], Counter[int](), request.json()
+    if not isinstance(body, list):
+        raise Unsupported("onlyget with something else than an array")
+    for wanted in body:
         try:
-            found.append(collection.get(_key(collection, wanted)[0]))
+            found.append(collection.get(_key(wanted)[0]))
         except ArangoError as error:
             errors[error.number] += 1
             found.append(error.inline())
@@ -135,14 +143,20 @@ def _change_many(request: Request, name: str, how: str) -> Response:
     collection, options = request.collection(name, "rw"), _options(request)
     change = getattr(collection, how)
 
-    def one(body: Any) -> Pair:
-        if not isinstance(body, dict):
+    def one(each: Any) -> Pair:
+        if not isinstance(each, dict):
             raise ArangoError(1227)
-        key, revision = _key(collection, body)
-        result: Pair = change(key, body, options, revision)
+        if "_key" not in each:
+            raise ArangoError(1205)
+        if not isinstance(each["_key"], str) or not each["_key"]:
+            raise ArangoError(1221)
+        result: Pair = change(each["_key"], each, options, each.get("_rev"))
         return result
 
-    return _many(request, collection, [lambda b=b: one(b) for b in _array(request)])  # type: ignore[misc]
+    body = request.json()
+    if not isinstance(body, list):
+        raise ArangoError(1227)
+    return _many(request, collection, [lambda b=b: one(b) for b in body])  # type: ignore[misc]
 
 
 @route("PUT", "/_api/document/{}/{}", CHANGE)
@@ -160,9 +174,12 @@ def update(request: Request, name: str, key: str) -> Response:
 def _change_one(request: Request, name: str, key: str, how: str) -> Response:
     collection, options = request.collection(name, "rw"), _options(request)
     body = request.json()
-    revision = request.headers.get("if-match", "").strip('"') or (body.get("_rev") if isinstance(body, dict) else None)
+    if not isinstance(body, dict):
+        raise ArangoError(1227)
+    revision = request.headers.get("if-match", "").strip('"') or body.get("_rev")
     change = getattr(collection, how)
-    return _with_revision(lambda: _one(request, collection, lambda: change(key, body, options, revision)))
+    write: Callable[[], Pair] = lambda: change(key, body, options, revision)  # noqa: E731
+    return _with_revision(request, collection, key, lambda: _one(request, collection, write))
 
 
 @route("DELETE", "/_api/document/{}/{}", REMOVE)
@@ -170,46 +187,47 @@ def remove(request: Request, name: str, key: str) -> Response:
     """For good."""
     collection, options = request.collection(name, "rw"), _options(request)
     revision = request.headers.get("if-match", "").strip('"') or None
-    return _with_revision(
-        lambda: _one(request, collection, lambda: (collection.remove(key, revision, options), None), 200)
-    )
+    write: Callable[[], Pair] = lambda: (collection.remove(key, revision, options), None)  # noqa: E731
+    return _with_revision(request, collection, key, lambda: _one(request, collection, write, 200))
 
 
-def _with_revision(answer: Callable[[], Response]) -> Response:
+def _with_revision(request: Request, collection: Collection, key: str, answer: Callable[[], Response]) -> Response:
+    """A conflict with the If-Match of one document is told with what is there."""
     try:
         return answer()
     except ArangoError as error:
-        if error.number == 1200:
-            error.status = 412
-        raise
+        if error.number != 1200:
+            raise
+        if "if-match" not in request.headers:
+            raise Unsupported("a revision in the body that is not the present one") from None
+        error.status, there = 412, collection.get(key)
+        meta = {name: there[name] for name in ("_id", "_key", "_rev")}
+        return Response(412, error.body() | meta, {"etag": f'"{there["_rev"]}"'})
 
 
 @route("DELETE", "/_api/document/{}", REMOVE)
 def remove_many(request: Request, name: str) -> Response:
     """An array of keys, ids or objects with `_key`."""
     collection, options = request.collection(name, "rw"), _options(request)
+    body = request.json()
+    if isinstance(body, dict):
+        raise Unsupported("removing one document by an object")
+    if not isinstance(body, list):
+        raise ArangoError(400, "Request body not parseable", status=400)
 
     def one(wanted: Any) -> Pair:
-        key, revision = _key(collection, wanted)
+        key, revision = _key(wanted)
         return collection.remove(key, revision, options), None
 
-    return _many(request, collection, [lambda w=w: one(w) for w in _array(request)], 200)  # type: ignore[misc]
+    return _many(request, collection, [lambda w=w: one(w) for w in body], 200)  # type: ignore[misc]
 
 
-def _array(request: Request) -> list[Any]:
-    body = request.json()
-    if not isinstance(body, list):
-        raise ArangoError(400, "expecting JSON array body", status=400)
-    return body
-
-
-def _key(collection: Collection, wanted: Any) -> tuple[str, str | None]:
-    revision = wanted.get("_rev") if isinstance(wanted, dict) else None
-    text = wanted.get("_key", wanted.get("_id")) if isinstance(wanted, dict) else wanted
-    if not isinstance(text, str):
-        raise ArangoError(1221)
-    if "/" in text:
-        prefix, text = text.split("/", 1)
-        if prefix != collection.name:
-            raise ArangoError(1202)
-    return text, revision
+def _key(wanted: Any) -> tuple[str, str | None]:
+    """Of a key, an id (whatever its collection), or an object with `_key`."""
+    if isinstance(wanted, dict):
+        key, revision = wanted.get("_key"), wanted.get("_rev")
+    else:
+        key, revision = wanted.split("/", 1)[-1] if isinstance(wanted, str) else None, None
+    if not isinstance(key, str) or not key:
+        raise ArangoError(1205)
+    return key, revision

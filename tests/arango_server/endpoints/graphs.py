@@ -20,8 +20,8 @@ def _definition(given: Any) -> dict[str, Any]:
     return {"collection": given["collection"], "from": sorted(given["from"]), "to": sorted(given["to"])}
 
 
-def _make_collections(database: Database, definition: dict[str, Any]) -> None:
-    for name, kind in [(definition["collection"], 3), *((n, 2) for n in definition["from"] + definition["to"])]:
+def _make_collections(database: Database, definition: dict[str, Any], main_kind: int = 3) -> None:
+    for name, kind in [(definition["collection"], main_kind), *((n, 2) for n in definition["from"] + definition["to"])]:
         if name not in database.collections:
             database.collections[name] = Collection(database, name, kind, properties_of({}))
 
@@ -62,7 +62,7 @@ def create(request: Request) -> Response:
         raise ArangoError(1939, "a graph name is required to create or drop a graph")
     if name in request.database.graphs:
         raise ArangoError(1925, "graph already exists")
-    definitions = [_definition(given) for given in body.get("edgeDefinitions", [])]
+    definitions = sorted(map(_definition, body.get("edgeDefinitions", [])), key=lambda d: str(d["collection"]))
     for definition in definitions:
         _check_use(request.database, name, definition)
     for definition in definitions:
@@ -86,8 +86,7 @@ def _answer(request: Request, name: str, status: int) -> Response:
 @route("GET", "/_api/gharial/{}")
 def one(request: Request, name: str) -> Response:
     """By its name."""
-    _find(request, name)
-    return _answer(request, name, 200)
+    return ok(graph=_shown(name, _find(request, name)))
 
 
 @route("DELETE", "/_api/gharial/{}", "dropCollections")
@@ -120,8 +119,7 @@ def replace_definition(request: Request, name: str, collection: str) -> Response
     """Another definition for the same edge collection."""
     request.need("rw")
     graph, definition = _find(request, name), _definition(request.json())
-    if all(d["collection"] != collection for d in graph["edgeDefinitions"]):
-        raise ArangoError(1930, "edge collection not used in graph")
+    _definition_of(graph, collection)
     if definition["collection"] != collection:
         raise Unsupported("replacing the collection of an edge definition")
     return _changed(request, name, definition)
@@ -137,34 +135,155 @@ def _changed(request: Request, name: str, definition: dict[str, Any]) -> Respons
     return _answer(request, name, 202)
 
 
-@route("POST", "/_api/gharial/{}/edge/{}", "waitForSync")
-def add_edge(request: Request, name: str, collection: str) -> Response:
-    """Both ends must be there and fit the definition."""
+@route("DELETE", "/_api/gharial/{}/edge/{}", "waitForSync")
+def remove_definition(request: Request, name: str, collection: str) -> Response:
+    """Vertex collections that are then in no other definition become orphans."""
+    request.need("rw")
     graph = _find(request, name)
-    definition = next((d for d in graph["edgeDefinitions"] if d["collection"] == collection), None)
-    if definition is None:
-        raise ArangoError(1930, "edge collection not used in graph")
-    body = request.json()
-    for end, allowed in (("_from", definition["from"]), ("_to", definition["to"])):
+    gone = _definition_of(graph, collection)
+    graph["edgeDefinitions"] = [d for d in graph["edgeDefinitions"] if d != gone]
+    used = {c for d in graph["edgeDefinitions"] for c in d["from"] + d["to"]}
+    orphans = ({*gone["from"], *gone["to"]} - used) | set(graph["orphanCollections"])
+    graph["orphanCollections"], graph["_rev"] = sorted(orphans), next_revision()
+    return _answer(request, name, 202)
+
+
+@route("GET", "/_api/gharial/{}/{}")
+def collections_of(request: Request, name: str, kind: str) -> Response:
+    """The names of its vertex or edge collections."""
+    graph = _find(request, name)
+    ends = {c for d in graph["edgeDefinitions"] for c in d["from"] + d["to"]}
+    found = {
+        "vertex": ends | set(graph["orphanCollections"]),
+        "edge": {d["collection"] for d in graph["edgeDefinitions"]},
+    }
+    if kind not in found:
+        raise ArangoError(404, "not found", status=404)
+    return ok(collections=sorted(found[kind]))
+
+
+@route("POST", "/_api/gharial/{}/vertex", "waitForSync createCollection")
+def add_orphan(request: Request, name: str) -> Response:
+    """One more vertex collection, made if it is not there."""
+    request.need("rw")
+    graph, collection = _find(request, name), request.object("collection").get("collection")
+    used = {c for d in graph["edgeDefinitions"] for c in d["from"] + d["to"]} | set(graph["orphanCollections"])
+    there = request.database.collections.get(collection)
+    if not isinstance(collection, str) or collection in used or (there and there.kind == 3):
+        raise Unsupported("a vertex collection that cannot be added")
+    if there is None and not request.flag("createCollection", True):
+        raise Unsupported("a vertex collection that is not there")
+    _make_collections(request.database, {"collection": collection, "from": [], "to": []}, main_kind=2)
+    graph["orphanCollections"], graph["_rev"] = sorted([*graph["orphanCollections"], collection]), next_revision()
+    return _answer(request, name, 202)
+
+
+def _definition_of(graph: dict[str, Any], collection: str) -> dict[str, Any]:
+    for definition in graph["edgeDefinitions"]:
+        if definition["collection"] == collection:
+            return dict(definition)
+    raise ArangoError(1930, "edge collection not used in graph")
+
+
+def _check_ends(request: Request, definition: dict[str, Any], body: dict[str, Any], ends: tuple[str, ...]) -> None:
+    for end in ends:
         vertex = str(body.get(end, ""))
         kind, _, key = vertex.partition("/")
-        if kind not in allowed:
+        if kind not in definition["from" if end == "_from" else "to"]:
             raise ArangoError(1947, f"referenced {end} collection '{kind}' is not part of the graph")
         if key not in request.database.collection(kind).documents:
             raise ArangoError(1202)
-    new = request.collection(collection, "rw").insert(body, WriteOptions())[1] or {}
-    meta = {key: new[key] for key in ("_id", "_key", "_rev")}
-    answer = ok(_status(request), edge=meta)
+
+
+def _element(request: Request, name: str, kind: str, collection: str) -> tuple[Collection, dict[str, Any]]:
+    """A collection of the graph, and for edges their definition."""
+    graph = _find(request, name)
+    if kind == "edge":
+        return request.collection(collection, "rw"), _definition_of(graph, collection)
+    used = {c for d in graph["edgeDefinitions"] for c in d["from"] + d["to"]} | set(graph["orphanCollections"])
+    if kind != "vertex" or collection not in used:
+        raise Unsupported("a vertex collection that is not the graph's")
+    return request.collection(collection, "rw"), {}
+
+
+def _document(request: Request) -> dict[str, Any]:
+    body = request.json()
+    if not isinstance(body, dict):
+        raise ArangoError(1227)
+    return body
+
+
+def _written(request: Request, kind: str, old: Any, new: Any, status: int) -> Response:
+    meta = {key: new[key] for key in ("_id", "_key", "_rev")} | ({"_oldRev": old["_rev"]} if old else {})
+    shown = {"old": old} if old and request.flag("returnOld") else {}
+    if request.flag("returnNew"):
+        shown["new"] = new
+    answer = ok(status, **{kind: meta}, **shown)
     answer.headers["etag"] = meta["_rev"]
     return answer
 
 
-@route("DELETE", "/_api/gharial/{}/edge/{}/{}", "waitForSync")
-def remove_edge(request: Request, name: str, collection: str, key: str) -> Response:
-    """One edge."""
-    _find(request, name)
-    request.collection(collection, "rw").remove(key, None, WriteOptions())
-    return ok(200 if request.flag("waitForSync") else 202, removed=True)
+@route("POST", "/_api/gharial/{}/{}/{}", "waitForSync returnNew")
+def add(request: Request, name: str, kind: str, collection: str) -> Response:
+    """A vertex, or an edge whose ends are there and fit its definition."""
+    target, definition = _element(request, name, kind, collection)
+    body = _document(request)
+    if kind == "edge":
+        _check_ends(request, definition, body, ("_from", "_to"))
+    return _written(request, kind, None, target.insert(body, WriteOptions())[1], _status(request))
+
+
+@route("GET", "/_api/gharial/{}/{}/{}/{}")
+def read(request: Request, name: str, kind: str, collection: str, key: str) -> Response:
+    """One vertex or edge."""
+    document = _element(request, name, kind, collection)[0].get(key)
+    answer = ok(**{kind: document})
+    answer.headers["etag"] = document["_rev"]
+    return answer
+
+
+@route("PATCH", "/_api/gharial/{}/{}/{}/{}", "waitForSync keepNull returnOld returnNew")
+def update(request: Request, name: str, kind: str, collection: str, key: str) -> Response:
+    """Attributes merged into a vertex or an edge."""
+    return _modify(request, name, kind, collection, key, "update")
+
+
+@route("PUT", "/_api/gharial/{}/{}/{}/{}", "waitForSync keepNull returnOld returnNew")
+def replace(request: Request, name: str, kind: str, collection: str, key: str) -> Response:
+    """Another vertex or edge in its place."""
+    return _modify(request, name, kind, collection, key, "replace")
+
+
+def _modify(request: Request, name: str, kind: str, collection: str, key: str, how: str) -> Response:
+    target, definition = _element(request, name, kind, collection)
+    body = _document(request)
+    _without_revision(request)
+    if kind == "edge":
+        _check_ends(request, definition, body, tuple(end for end in ("_from", "_to") if end in body))
+    change = getattr(target, how)
+    old, new = change(key, body, WriteOptions(keep_null=request.flag("keepNull", True)))
+    return _written(request, kind, old, new, 200 if request.flag("waitForSync") else 202)
+
+
+def _without_revision(request: Request) -> None:
+    if "if-match" in request.headers:
+        raise Unsupported("If-Match for a vertex or an edge")
+
+
+@route("DELETE", "/_api/gharial/{}/{}/{}/{}", "waitForSync returnOld")
+def remove(request: Request, name: str, kind: str, collection: str, key: str) -> Response:
+    """An edge, or a vertex with the edges at it."""
+    target, _ = _element(request, name, kind, collection)
+    _without_revision(request)
+    old = target.remove(key, None, WriteOptions())
+    for graph in request.database.graphs.values():
+        for definition in graph["edgeDefinitions"] if kind == "vertex" else []:
+            edges = request.database.collection(definition["collection"])
+            at = {edge["_key"] for end in ("_from", "_to") for edge in edges.edges_at(end, old["_id"])}
+            for edge in at:
+                edges.remove(edge, None, WriteOptions())
+    shown = {"old": old} if request.flag("returnOld") else {}
+    return ok(200 if request.flag("waitForSync") else 202, removed=True, **shown)
 
 
 @route("DELETE", "/_api/gharial/{}/vertex/{}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import ArangoError
+from ..errors import ArangoError, Unsupported
 from ..http import Request, Response, ok, route
 from ..storage import User
 
@@ -80,6 +80,16 @@ def right(request: Request, name: str, database: str) -> Response:
     return ok(result=_user(request, name).rights_in(database))
 
 
+@route("GET", "/_api/user/{}/database", "full")
+def rights(request: Request, name: str) -> Response:
+    """On those databases where there are any."""
+    if request.flag("full"):
+        raise Unsupported("rights on every collection: system collections are not ours to show")
+    user = _user(request, name)
+    held = {database: user.rights_in(database) for database in request.server.databases}
+    return ok(result={database: level for database, level in held.items() if level != "none"})
+
+
 @route("PUT", "/_api/user/{}/database/{}")
 def grant(request: Request, name: str, database: str) -> Response:
     """On a database."""
@@ -95,6 +105,26 @@ def revoke(request: Request, name: str, database: str) -> Response:
     request.need_admin()
     _user(request, name).databases.pop(database, None)
     return ok(202)
+
+
+@route("GET", "/_api/user/{}/database/{}/{}")
+def right_on_collection(request: Request, name: str, database: str, collection: str) -> Response:
+    """On one collection."""
+    return ok(result=_user(request, name).rights_in(database, _plain(collection)))
+
+
+@route("DELETE", "/_api/user/{}/database/{}/{}")
+def revoke_collection(request: Request, name: str, database: str, collection: str) -> Response:
+    """Back to that on its database."""
+    request.need_admin()
+    _user(request, name).collections.pop((database, _plain(collection)), None)
+    return ok(202)
+
+
+def _plain(collection: str) -> str:
+    if collection.startswith("_"):
+        raise Unsupported("rights on system collections")
+    return collection
 
 
 @route("PUT", "/_api/user/{}/database/{}/{}")

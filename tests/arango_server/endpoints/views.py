@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from ..errors import ArangoError
+from ..errors import ArangoError, Unsupported
 from ..http import Request, Response, ok, route
 from ..views import View, make_view
 
 
 @route("GET", "/_api/view")
 def every(request: Request) -> Response:
-    """All of them."""
+    """All of them, by name."""
     request.need("ro")
-    return ok(result=[view.shown() for view in request.database.views.values()])
+    views = sorted(request.database.views.values(), key=lambda view: str(view.name).lower())
+    return ok(result=[view.shown() for view in views])
 
 
 @route("POST", "/_api/view")
@@ -51,6 +52,18 @@ def replace(request: Request, name: str) -> Response:
     return _changed(request, name, merge=False)
 
 
+@route("PUT", "/_api/view/{}/rename")
+def rename(request: Request, name: str) -> Response:
+    """Single servers only."""
+    view, new = _find(request, name, "rw"), request.object("name").get("name")
+    taken = new in request.database.collections or (new in request.database.views and new != view.name)
+    if not isinstance(new, str) or not new or taken:
+        raise Unsupported("a new name that a view cannot have")
+    request.database.views[new] = request.database.views.pop(view.name)
+    view.name = new
+    return Response(200, view.shown() | view.properties)
+
+
 def _changed(request: Request, name: str, *, merge: bool) -> Response:
     view = _find(request, name, "rw")
     body = request.json()
@@ -73,4 +86,4 @@ def _find(request: Request, name: str, right: str) -> View:
     for view in request.database.views.values():
         if name in (view.name, view.identifier):
             return view  # type: ignore[no-any-return]
-    raise ArangoError(1203, f"collection or view not found: {name}")
+    raise ArangoError(1203)

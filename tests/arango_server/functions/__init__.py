@@ -1,6 +1,6 @@
 """AQL's functions by family. Importing this package fills the registry."""
 
-from ..functions import arrays, bits, control, dates, documents, numbers, searching, strings, texts, types
+from ..functions import arrays, bits, control, dates, documents, geo, numbers, searching, strings, texts, types
 from ..functions.registry import FUNCTIONS, look_up
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "control",
     "dates",
     "documents",
+    "geo",
     "look_up",
     "numbers",
     "searching",

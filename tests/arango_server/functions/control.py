@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from ..errors import ArangoError, Unsupported
+from ..errors import ArangoError
 from ..functions.registry import MANY, aql, invalid_argument
-from ..values import compare, to_number, to_string, truth
+from ..values import compare, rank, to_string, truth
 
 
 @aql(1, MANY)
@@ -57,9 +57,10 @@ def version(context: Any, args: list[Any]) -> str:
 
 @aql(1)
 def sleep(context: Any, args: list[Any]) -> None:
-    seconds = to_number(args[0])
-    if seconds < 0:
-        raise Unsupported("SLEEP of a negative time")
+    if rank(args[0]) != 2 or args[0] < 0:
+        invalid_argument(context, "SLEEP")
+        return
+    seconds = args[0]
     if context.deadline is not None:
         seconds = min(seconds, max(context.deadline - time.monotonic(), 0) + 0.001)
     time.sleep(seconds)

@@ -306,8 +306,10 @@ def _shifted(context: Any, name: str, args: list[Any], sign: int) -> str | None:
     ms = to_ms(context, name, args[0])
     if ms is None:
         return None
+    zone = None
     if len(args) == 4 or (len(args) == 3 and isinstance(args[1], str)):
-        raise Unsupported(f"{name} with a time zone")
+        args, zone = args[:-1], args[-1]
+        ms = _local(context, ms, zone)
     if len(args) == 2:
         if not isinstance(args[1], str):
             invalid_argument(context, name)
@@ -331,7 +333,7 @@ def _shifted(context: Any, name: str, args: list[Any], sign: int) -> str | None:
             raise Unsupported("dates of the year 0")
         warn_in(context, name, 1572)
         return None
-    return iso(moved)
+    return iso(moved if zone is None else _utc(context, moved, zone))
 
 
 @aql(2, 4)
@@ -344,17 +346,21 @@ def date_subtract(context: Any, args: list[Any]) -> str | None:
     return _shifted(context, "DATE_SUBTRACT", args, -1)
 
 
-@aql(3, 4)
+@aql(3, 6)
 def date_diff(context: Any, args: list[Any]) -> int | float | None:
     one = to_ms(context, "DATE_DIFF", args[0])
     other = None if one is None else to_ms(context, "DATE_DIFF", args[1])
     unit = None if other is None else _unit(context, "DATE_DIFF", args[2])
     if one is None or other is None or unit is None:
         return None
-    if len(args) > 3 and not isinstance(args[3], bool):
-        raise Unsupported("DATE_DIFF with a time zone")
+    as_float = len(args) > 3 and args[3] is True
+    zones = [zone for zone in args[3:] if not isinstance(zone, bool)]
+    if len(zones) < len(args[3:]) - 1 or len(zones) > 2 or any(isinstance(zone, bool) for zone in args[4:]):
+        raise Unsupported("DATE_DIFF with zones in another place")
+    if zones:
+        one, other = _local(context, one, zones[0]), _local(context, other, zones[-1])
     difference = (other - one) / (MS | AVERAGE_MS)[unit]
-    if len(args) > 3 and args[3]:
+    if as_float:
         return finite(difference)
     return int(math.copysign(math.floor(abs(difference) + 0.5), difference))
 
@@ -390,24 +396,69 @@ def _fields(ms: Any, first: str, last: str) -> list[int]:
     return every[FIELDS.index(first) : FIELDS.index(last) + 1]
 
 
-@aql(2, 3)
-def date_utctolocal(context: Any, args: list[Any]) -> str | None:
-    if len(args) > 2 and args[2] is not False:
-        raise Unsupported("DATE_UTCTOLOCAL with details of the zone")
-    ms = to_ms(context, "DATE_UTCTOLOCAL", args[0])
-    if ms is None:
+TZDB: Final = "2026a"
+"""The time zones' version that a recorded 3.12.10 tells."""
+LAST_LISTED_MS: Final = 2_208_988_800_000
+"""2040: until then zones have their changes listed, afterwards each year is as the one before."""
+
+
+def _rule(ms: int, zone: ZoneInfo) -> tuple[str | None, timedelta | None, timedelta | None]:
+    when = moment(ms).astimezone(zone)
+    return when.tzname(), when.utcoffset(), when.dst()
+
+
+def _edge(ms: int, zone: ZoneInfo, step: int, limit: int) -> str | None:
+    """When the rule began that holds at a moment (step < 0), or when it ends; None if not before the limit."""
+    here, found = _rule(ms, zone), ms
+    while _rule(found, zone) == here:
+        found += step
+        if (found - limit) * step > 0:
+            return None
+    inside, outside = found - step, found
+    while abs(outside - inside) > 1:
+        middle = (inside + outside) // 2
+        inside, outside = (middle, outside) if _rule(middle, zone) == here else (inside, middle)
+    return iso(max(inside, outside))
+
+
+def _details(zone: ZoneInfo, ms: int) -> dict[str, Any]:
+    name, offset, dst = _rule(ms, zone)
+    begin = _edge(ms, zone, -MS["day"], MIN_MS)
+    if begin is None:
+        raise Unsupported("the beginning of a time zone's first rule")
+    end = _edge(ms, zone, MS["day"], max(ms + 3 * MS["day"] * 366, LAST_LISTED_MS))
+    seconds = int(offset.total_seconds()) if offset else 0
+    return {"name": name, "begin": begin, "end": end, "dst": bool(dst), "offset": seconds}
+
+
+def _wants_details(context: Any, name: str, args: list[Any]) -> bool | None:
+    if not isinstance(args[1], str) or (len(args) > 2 and not isinstance(args[2], bool)):
+        invalid_argument(context, name)
         return None
-    found = moment(ms).astimezone(_zone(context, args[1]))
-    is_utc = not found.utcoffset() and not found.dst()
-    return iso(_local(context, ms, args[1]))[: None if is_utc else -1]
+    return len(args) > 2 and bool(args[2])
 
 
 @aql(2, 3)
-def date_localtoutc(context: Any, args: list[Any]) -> str | None:
-    if len(args) > 2 and args[2] is not False:
-        raise Unsupported("DATE_LOCALTOUTC with details of the zone")
+def date_utctolocal(context: Any, args: list[Any]) -> Any:
+    ms = to_ms(context, "DATE_UTCTOLOCAL", args[0])
+    wants = None if ms is None else _wants_details(context, "DATE_UTCTOLOCAL", args)
+    if ms is None or wants is None:
+        return None
+    zone = _zone(context, args[1])
+    found = moment(ms).astimezone(zone)
+    is_utc = not found.utcoffset() and not found.dst()
+    local = iso(_local(context, ms, args[1]))[: None if is_utc else -1]
+    return {"local": local, "tzdb": TZDB, "zoneInfo": _details(zone, ms)} if wants else local
+
+
+@aql(2, 3)
+def date_localtoutc(context: Any, args: list[Any]) -> Any:
     ms = to_ms(context, "DATE_LOCALTOUTC", args[0])
-    return None if ms is None else iso(_utc(context, ms, args[1]))
+    wants = None if ms is None else _wants_details(context, "DATE_LOCALTOUTC", args)
+    if ms is None or wants is None:
+        return None
+    utc = _utc(context, ms, args[1])
+    return {"utc": iso(utc), "tzdb": TZDB, "zoneInfo": _details(_zone(context, args[1]), utc)} if wants else iso(utc)
 
 
 MONTHS: Final = [

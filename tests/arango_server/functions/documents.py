@@ -208,8 +208,12 @@ def parse_key(context: Any, args: list[Any]) -> str | None:
 
 @aql(2)
 def is_same_collection(context: Any, args: list[Any]) -> bool | None:
-    found = _identifier(context, "IS_SAME_COLLECTION", args[1])
-    return None if found is None else found[0] == to_string(args[0]).split("/")[0]
+    names = [value.get("_id") if isinstance(value, dict) else value for value in args]
+    one, other = (name.split("/")[0] if isinstance(name, str) else "" for name in names)
+    if not one or not other:
+        invalid_argument(context, "IS_SAME_COLLECTION")
+        return None
+    return bool(one == other)
 
 
 def _document(context: Any, collection: str | None, identifier: Any) -> dict[str, Any] | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import struct
+from collections.abc import Callable
 from typing import Any, Final
 
 from ..errors import Unsupported
@@ -303,3 +305,53 @@ def soundex(_: Any, args: list[Any]) -> str:
 @aql(1)
 def to_hex(_: Any, args: list[Any]) -> str:
     return to_string(args[0]).encode().hex()
+
+
+def _single(number: float) -> float:
+    """In single precision, in which the server computes likeness."""
+    return float(struct.unpack("f", struct.pack("f", number))[0])
+
+
+def _likeness(text: str, target: str, size: int, same: Callable[[str, str], float]) -> float:
+    """The most that n-grams of the target, in their order, are like those of the text; all together."""
+    grams, best = [text[at : at + size] for at in range(len(text) - size + 1)], [0.0]
+    best += [0.0] * len(grams)
+    corner = 0.0  # the server does not begin each row anew with it
+    for start in range(len(target) - size + 1):
+        for at, gram in enumerate(grams, 1):
+            above = best[at]
+            best[at] = max(best[at - 1], above, _single(corner + same(target[start : start + size], gram)))
+            corner = above
+    return best[-1]
+
+
+def _similarity(context: Any, name: str, args: list[Any], *, places: bool) -> float | None:
+    text, target, size = args[0], args[1], int(args[2]) if rank(args[2]) == 2 else None
+    if not isinstance(text, str) or not isinstance(target, str) or size is None:
+        invalid_argument(context, name)
+        return None
+    if size < 1:
+        raise Unsupported(f"the text of the warning about {name} with n-grams of no size")
+    if places and len(target) > len(text):
+        text, target = target, text
+    if min(len(text), len(target)) < size:
+        if not places:
+            return float(text == target)
+        equal_places = sum(one == other for one, other in zip(target, text, strict=False))
+        return _single(equal_places / len(text)) if text else 1.0
+    if places:
+        found = _likeness(text, target, size, lambda one, other: _single(sum(map(str.__eq__, one, other)) / size))
+        return _single(found / (len(text) - size + 1))
+    return _single(_likeness(text, target, size, lambda one, other: float(one == other)) / (len(target) - size + 1))
+
+
+@aql(3)
+def ngram_similarity(context: Any, args: list[Any]) -> float | None:
+    """How many of the second text's n-grams are in the first one."""
+    return _similarity(context, "NGRAM_SIMILARITY", args, places=False)
+
+
+@aql(3)
+def ngram_positional_similarity(context: Any, args: list[Any]) -> float | None:
+    """How alike the n-grams of two texts are, character by character."""
+    return _similarity(context, "NGRAM_POSITIONAL_SIMILARITY", args, places=True)

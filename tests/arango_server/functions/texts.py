@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 import secrets
+import string
 import uuid
 from functools import lru_cache
 from typing import Any, Final
@@ -13,7 +14,7 @@ from urllib.parse import quote
 
 import orjson
 
-from ..errors import Unsupported
+from ..errors import ArangoError, Unsupported
 from ..functions.registry import aql, invalid_argument, warn_in
 from ..functions.strings import split_limit
 from ..values import rank, to_json, to_number, to_string, truth
@@ -115,12 +116,17 @@ def regex_split(context: Any, args: list[Any]) -> list[str] | None:
     compiled = _regex(context, "REGEX_SPLIT", args, 2)
     if compiled is None:
         return None
-    if compiled.groups or compiled.match(""):
-        raise Unsupported("REGEX_SPLIT with groups or empty matches")
-    parts = compiled.split(to_string(args[0]))
+    if compiled.match(""):
+        raise Unsupported("REGEX_SPLIT with empty matches")
+    parts = [part or "" for part in compiled.split(to_string(args[0]))]
     if len(parts) > 1 and (parts[-1] == "" or parts[0] == ""):
         raise Unsupported("REGEX_SPLIT with a match at the border")
+    if len(parts) >= SPLIT_AT_ONCE:
+        raise Unsupported(f"REGEX_SPLIT to {SPLIT_AT_ONCE} parts and more: the server does it piece by piece")
     return parts[:limit]
+
+
+SPLIT_AT_ONCE: Final = 16
 
 
 @aql(1)
@@ -181,7 +187,13 @@ def uuid_(_: Any, args: list[Any]) -> str:
 
 @aql(1)
 def random_token(_: Any, args: list[Any]) -> str:
-    return secrets.token_hex(int(to_number(args[0])))[: int(to_number(args[0]))]
+    length = int(to_number(args[0]))
+    if not 0 <= length <= LONGEST_TOKEN:
+        raise ArangoError(1542, "invalid argument type in call to function 'RANDOM_TOKEN()'")
+    return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(length))
+
+
+LONGEST_TOKEN: Final = 65_536
 
 
 @aql(1)
