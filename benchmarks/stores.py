@@ -20,16 +20,18 @@ class NullStore:
 
     def __init__(self) -> None:
         self.records = 0
+        self.marks = 0
 
     def prepare(self) -> StoreIdentity:
-        return StoreIdentity("0" * 32, 0)
+        return StoreIdentity("0" * 32, self.marks)
 
     def append(self, batch: Batch) -> Receipt:
         self.records += len(batch.records)
         return Receipt(stored=len(batch.records), duplicates=0)
 
-    def mark(self) -> int:
-        return 0
+    def mark(self) -> StoreIdentity:
+        self.marks += 1
+        return StoreIdentity("0" * 32, self.marks)
 
     def renew(self) -> str:
         return "0" * 32

@@ -32,6 +32,7 @@ class Fault(Enum):
     HALF_A_REPLY = "done; the answer breaks off"
     GARBAGE = "nothing is done; the answer is no HTTP"
     NO_JSON = "nothing is done; the answer is a page of some other server"
+    EMPTY = "nothing is done; some other server answers with an empty object"
     UNAUTHORIZED = "401"
     FORBIDDEN = "403"
     TOO_MANY = "429"
@@ -171,6 +172,9 @@ class FaultyProxy:
                 return False
             case Fault.NO_JSON:
                 client.sendall(_response(200, b"<html>it works</html>"))
+                return True
+            case Fault.EMPTY:
+                client.sendall(_response(200, b"{}"))
                 return True
         upstream.sendall(request)
         answer = _message(answers)

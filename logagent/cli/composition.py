@@ -33,7 +33,8 @@ from logagent.store import open_reader, open_store
 from logagent.store.protocol import Store, StoreIdentity
 
 FIXED = (
-    *("state_dir", "store", "arango_url", "arango_username", "arango_database", "metrics_host", "metrics_port"),
+    *("state_dir", "store", "metrics_host", "metrics_port", "arango_url", "arango_username", "arango_database"),
+    *("arango_password", "arango_password_file", "arango_ca_file", "arango_timeout_s"),
     *("naive_timezone", "backoff_max_s", "max_dead_letter_bytes"),
 )
 """Settings that only a restart changes."""

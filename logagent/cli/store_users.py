@@ -6,7 +6,7 @@ import os
 import secrets
 
 from logagent.errors import ConfigError
-from logagent.settings import ArangoAddress, Settings, resolve_store
+from logagent.settings import ArangoAddress, Secret, Settings, read_password, resolve_store
 
 
 def make_store_users(settings: Settings, *, writer: str | None, reader: str | None) -> list[tuple[str, str]]:
@@ -14,7 +14,7 @@ def make_store_users(settings: Settings, *, writer: str | None, reader: str | No
 
     Raises:
         ConfigError: the store has no users, or a file cannot be used.
-        StoreAuthError: who logs in may not make users.
+        StoreAuthError: who logs in may not make users, or one is there already with another password.
     """
     address = resolve_store(settings)
     if not isinstance(address, ArangoAddress):
@@ -40,16 +40,15 @@ def _name_and_file(given: str) -> tuple[str, str]:
     return name, path
 
 
-def _password(path: str) -> str:
+def _password(path: str) -> Secret:
     """What the file holds; a new one gets a password that nobody can guess, for its owner alone."""
     try:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     except FileExistsError:
-        with open(path, encoding="utf-8") as file:
-            return file.read().strip()
+        return read_password(path, "given to init")
     except OSError as error:
         raise ConfigError(f"cannot make the password file {path}: {error.strerror}") from error
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         made = secrets.token_urlsafe(24)
         file.write(made + "\n")
-    return made
+    return Secret(made)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from functools import reduce
 from operator import attrgetter
 from typing import Final
@@ -13,6 +13,7 @@ import msgspec
 from logagent.daemon.batch import OpenBatch
 from logagent.daemon.dead_letter import DeadLetters
 from logagent.daemon.faults import Faults
+from logagent.daemon.store_calls import StoreCalls
 from logagent.daemon.stream import Stream
 from logagent.daemon.surroundings import Clock
 from logagent.errors import RecordRejected, StateUnavailable, StoreUnavailable
@@ -57,7 +58,6 @@ class Appending:
 
     Attributes:
         counts: lines since the start.
-        deadline: when (monotonic) to stop waiting for the store; None while the daemon is not stopping.
     """
 
     def __init__(
@@ -68,33 +68,20 @@ class Appending:
         *,
         clock: Clock,
         faults: Faults,
-        executor: Executor,
-        while_waiting: Callable[[float], None],
+        calls: StoreCalls,
     ) -> None:
-        """`raw_line` gives a record's bytes on disk where they can still be read.
-
-        `while_waiting` is called now and then while an append is waited for, with the seconds that has taken. It may
-        look, tell, and save what was seen, and nothing else.
-        """
+        """`raw_line` gives a record's bytes on disk where they can still be read."""
         self.counts = Counts()
-        self.deadline: float | None = None
         self._store = store
         self._dead_letters = dead_letters
         self._raw_line = raw_line
         self._clock = clock
         self._faults = faults
-        self._executor = executor
-        self._while_waiting = while_waiting
+        self._calls = calls
         self._under_way: tuple[OpenBatch, Future[Receipt]] | None = None
-        self._last: Future[Receipt] | None = None
         self._right_of_way = RightOfWay()
         self._faults_of_ours = 0
         self._unmarked: set[Stream] = set()
-
-    @property
-    def is_stuck(self) -> bool:
-        """True while an append that nobody waits for any more has not come back."""
-        return self._last is not None and not self._last.done()
 
     def start(self, batch: OpenBatch) -> None:
         """Write its dead letters and start its append; none may be under way.
@@ -105,16 +92,16 @@ class Appending:
         self._write_rejects(batch.rejects)
         prepared = batch.sorted(self._clock.now_us())
         self._right_of_way = prepared.right_of_way
-        self._last = self._executor.submit(self._append, prepared)
-        self._under_way = (batch, self._last)
+        self._under_way = (batch, self._calls.start(self._append, prepared))
 
     def give_way(self) -> None:
         """Wait while the append under way needs the interpreter: called before each piece is read."""
         self._right_of_way.wait(READING_WAITS_S)
 
     def drop(self) -> None:
-        """Wait no more for what is under way: it is read again, whether the store has it or not."""
+        """Wait no more for what is under way: it and what is not marked are read again, whether stored or not."""
         self._under_way = None
+        self._unmarked.clear()
 
     def settle(self) -> bool:
         """Wait for the batch under way and acknowledge its cursors; False if there was none.
@@ -127,7 +114,7 @@ class Appending:
         batch, future = self._under_way
         self._under_way = None
         try:
-            receipt = self._wait_for(future)
+            receipt = self._calls.wait(future)
         except RecordRejected as error:
             receipt = self._append_without_refused(batch.sorted(self._clock.now_us()).records, error)
         self._acknowledge(batch, receipt)
@@ -153,16 +140,6 @@ class Appending:
         self.counts.stored += receipt.stored
         self.counts.duplicates += receipt.duplicates or 0
         self.counts.expired += receipt.expired
-
-    def _wait_for(self, future: Future[Receipt]) -> Receipt:
-        began = self._clock.monotonic()
-        while True:
-            try:
-                return future.result(timeout=0.25)
-            except TimeoutError:
-                if self.deadline is not None and self._clock.monotonic() > self.deadline:
-                    raise StoreUnavailable("the store did not answer before the daemon had to stop") from None
-                self._while_waiting(self._clock.monotonic() - began)
 
     def _append(self, batch: Batch) -> Receipt:
         self._faults("before_append")
@@ -219,7 +196,7 @@ class Appending:
     def _append_or_bisect(self, records: Sequence[Record], unforeseen: list[Reject]) -> Receipt:
         batch = Batch(sorted(records, key=_TIME))
         try:
-            return self._append(batch)
+            return self._calls(self._append, batch)
         except RecordRejected as error:
             return self._append_without_poison(batch.records, error, unforeseen)
 

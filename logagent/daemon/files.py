@@ -295,9 +295,10 @@ class Files:
         self._busy[id(file)] = self._busy.pop(id(file))
 
     def fall_back(self) -> None:
-        """Forget what was read and not acknowledged: it is read again."""
+        """Forget what was read since the store's last mark: it is read again."""
         for file in self:
-            if file.stream is not None and not file.is_settled:
+            if file.stream is not None and (file.stream.marked is not None or not file.is_settled):
+                file.is_let_go = False
                 file.stream.fall_back()
                 self._busy[id(file)] = file
 

@@ -9,7 +9,9 @@ from logagent.daemon.checkpoint import Checkpoint, why_read_again
 from logagent.daemon.checkpoint_file import CheckpointFile
 from logagent.daemon.faults import Faults
 from logagent.daemon.files import Files
+from logagent.daemon.store_calls import StoreCalls
 from logagent.daemon.surroundings import Clock
+from logagent.errors import StoreUnavailable
 from logagent.store.protocol import Store, StoreIdentity
 
 CHECKPOINT_EVERY_S: Final = 1.0
@@ -38,6 +40,7 @@ class Saving:
         *,
         clock: Clock,
         faults: Faults,
+        calls: StoreCalls,
     ) -> None:
         self.store_id = checkpoint.store_id if checkpoint else ""
         self.store_seq = checkpoint.store_seq if checkpoint else 0
@@ -47,6 +50,7 @@ class Saving:
         self._had_checkpoint = checkpoint is not None
         self._files = files
         self._store = store
+        self._calls = calls
         self._appending = appending
         self._checkpoint_file = checkpoint_file
         self._clock = clock
@@ -60,11 +64,11 @@ class Saving:
         Raises:
             StoreUnavailable: try again later.
         """
-        identity = self._store.prepare()
+        identity = self._calls(self._store.prepare)
         reason = self._reason_to_start_over(identity)
         store_id = identity.store_id
         if reason and store_id == self.store_id:
-            store_id = self._store.renew()  # its marks will come to those of the checkpoints that are on disk
+            store_id = self._calls(self._store.renew)  # its marks will come to those of the checkpoints on disk
         if reason:
             self.rereads.append(reason)
             self._files.start_over()
@@ -98,10 +102,23 @@ class Saving:
             return
         self._appending.settle()
         self._faults("before_mark")
-        self.store_seq = self._store.mark()
+        self.store_seq = self._marked()
         self._appending.marked()
         self._faults("after_mark")
         self.save_unmarked()
+
+    def _marked(self) -> int:
+        """The store's sequence, raised.
+
+        Raises:
+            StoreUnavailable: it could not be, or another store has taken this one's place, or an older copy of it.
+        """
+        store = self._calls(self._store.mark)
+        expected = self.store_seq + 1
+        if reason := why_read_again(self.store_id, expected, store):
+            self.store_seq = expected  # `load` will see it, too
+            raise StoreUnavailable(reason)
+        return store.store_seq
 
     def save_seen(self) -> None:
         """Save what was seen while the store or a descriptor is waited for: files may be gone by then, or we may be."""

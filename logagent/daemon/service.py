@@ -34,6 +34,7 @@ from logagent.daemon.processes import is_alive
 from logagent.daemon.report import Reporter, sentence_of
 from logagent.daemon.retention import Retention
 from logagent.daemon.shipper import Shipper, ShipperLimits
+from logagent.daemon.store_calls import StoreCalls
 from logagent.daemon.surroundings import Clock, Log
 from logagent.daemon.tracker import printable
 from logagent.daemon.wakeups import NOTHING, Hint, Wakeups
@@ -47,7 +48,7 @@ TURN_EVERY_S: Final = 0.05
 HOUSEKEEPING_EVERY_S: Final = 5.0
 STOP_WITHIN_S: Final = 3.0
 SILENCE_S: Final = 30.0
-"""An append that takes longer is told as an outage, and waited for all the same: it may still come through."""
+"""A call into the store that takes longer is told as an outage, and waited for: it may still come through."""
 
 
 class ServiceLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,6 +136,7 @@ class Daemon:
         ledger = LossLedger(Journal(f"{state_dir}/{LEDGER}"), faults)
         self.files = Files(rules, checkpoint.files if checkpoint else (), is_first_start=is_first_start)
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="store")
+        self._calls = StoreCalls(self._executor, clock, self._look_meanwhile)
         dead_letters = DeadLetters(
             Journal(f"{state_dir}/{DEAD_LETTERS}"), faults, ledger, max_bytes=limits.max_dead_letter_bytes
         )
@@ -148,8 +150,7 @@ class Daemon:
             limits=limits.shipper,
             clock=clock,
             faults=faults,
-            executor=self._executor,
-            while_waiting=self._look_meanwhile,
+            calls=self._calls,
         )
         self._crashed = CrashedRuns(here, is_alive)
         self._outages = Outages(Backoff(most_s=limits.backoff_max_s, random=random.random), clock, log)
@@ -179,7 +180,7 @@ class Daemon:
     def stop(self) -> None:
         """Finish or abandon the turn, save, end; safe in a signal handler."""
         self._is_stopping = True
-        self.shipper.appending.deadline = self._clock.monotonic() + STOP_WITHIN_S
+        self._calls.deadline = self._clock.monotonic() + STOP_WITHIN_S
         self._wakeups.interrupt()
 
     def reload_soon(self) -> None:
@@ -269,11 +270,11 @@ class Daemon:
     @property
     def is_stuck(self) -> bool:
         """True while a call into the store does not come back."""
-        return self.shipper.appending.is_stuck
+        return self._calls.is_stuck
 
     def close(self) -> None:
         """Free the lock, the descriptors and the store; safe to call twice. A stuck store is left alone."""
-        self._executor.shutdown(wait=not self.shipper.appending.is_stuck, cancel_futures=True)
+        self._executor.shutdown(wait=not self._calls.is_stuck, cancel_futures=True)
         for file in list(self.files):
             self.files.close(file)
         self._wakeups.close()
@@ -329,16 +330,16 @@ class Daemon:
                 self._next_full_sweep = self._next_sweep
 
     def _look_meanwhile(self, waited_s: float) -> None:
-        """While an append takes its time: what comes and goes is opened and held all the same.
+        """While the store takes its time: what comes and goes is opened and held all the same.
 
-        A store that hangs is an outage, not a daemon that does: the watchdog is fed. Any other call that does not
-        return, into a store or a file system, starves it.
+        A store that hangs is an outage, not a daemon that does: the watchdog is fed. A call into a file system that
+        does not return starves it.
         """
         self.look(self._wakeups.wait(0))
         self.shipper.saving.save_seen()
         if waited_s >= SILENCE_S:
             self._outages.fall_silent(waited_s)
-            self._report()
+        self._report()
         self._say_alive()
 
     def _take(self, look: Look) -> None:
@@ -425,7 +426,7 @@ class Daemon:
             return
         self.shipper.settle()
         before = self._retention.doubt
-        self._retention.step(self._store, now, self._clock.now_us())
+        self._calls(self._retention.step, self._store, now, self._clock.now_us())
         self.shipper.saving.believed_us = self._retention.believed_us
         if self._retention.doubt and not before:
             self._log.info(self._retention.doubt)
@@ -438,12 +439,12 @@ class Daemon:
     def _find_crashed(self, now: float) -> None:
         here = self._crashed.here
         self.shipper.settle()
-        open_runs = self._store.open_runs(here.hostname)
+        open_runs = self._calls(self._store.open_runs, here.hostname)
         self._mark_crashed(self._crashed.find(open_runs, self.files.is_read_to_end, now))
 
     def _mark_crashed(self, execution_ids: list[str]) -> None:
         if execution_ids:
-            self._store.mark_crashed(execution_ids, self._clock.now_us())
+            self._calls(self._store.mark_crashed, execution_ids, self._clock.now_us())
             self._log.warning(f"crashed without an end: {', '.join(execution_ids)}")
 
     def _call_crashed(self) -> None:
@@ -454,13 +455,13 @@ class Daemon:
         here = self._crashed.here
         try:
             self.shipper.settle()
-            gone = {run.execution_id for run in self._crashed.gone(self._store.open_runs(here.hostname))}
+            gone = {run.execution_id for run in self._crashed.gone(self._calls(self._store.open_runs, here.hostname))}
             if not gone:
                 return
             self.files.refresh(self._clock.monotonic(), self._clock.now_us())
             self.try_turn(flush=True, is_last=True)
             self.shipper.settle()
-            still_open = [run for run in self._store.open_runs(here.hostname) if run.execution_id in gone]
+            still_open = [run for run in self._calls(self._store.open_runs, here.hostname) if run.execution_id in gone]
             self._mark_crashed([run.execution_id for run in still_open if self.files.is_read_to_end(run.fingerprint)])
         except (StoreUnavailable, StateUnavailable) as error:
             self._log.warning(f"runs that crashed stay open until the next start: {error}")

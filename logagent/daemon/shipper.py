@@ -6,8 +6,7 @@ forgotten and read again: recovery from an outage is recovery from a crash.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -23,6 +22,7 @@ from logagent.daemon.file import File
 from logagent.daemon.files import Files
 from logagent.daemon.losses import LossLedger
 from logagent.daemon.saving import Saving
+from logagent.daemon.store_calls import StoreCalls
 from logagent.daemon.stream import BLOCK_BYTES, Block, Hole, LongLine, Rewritten, Stream
 from logagent.daemon.surroundings import Clock
 from logagent.daemon.tail import Tail
@@ -78,10 +78,8 @@ class Shipper:
         limits: ShipperLimits,
         clock: Clock,
         faults: Faults,
-        executor: Executor,
-        while_waiting: Callable[[float], None],
+        calls: StoreCalls,
     ) -> None:
-        """`while_waiting`: see `Appending`."""
         self.files = files
         self._recognition = files.recognition
         self.appending = Appending(
@@ -90,13 +88,15 @@ class Shipper:
             files.raw_line,
             clock=clock,
             faults=faults,
-            executor=executor,
-            while_waiting=while_waiting,
+            calls=calls,
         )
         self.counts = self.appending.counts
-        self.saving = Saving(files, store, self.appending, checkpoint_file, checkpoint, clock=clock, faults=faults)
+        self.saving = Saving(
+            files, store, self.appending, checkpoint_file, checkpoint, clock=clock, faults=faults, calls=calls
+        )
         self.limits = limits
         self._store = store
+        self._calls = calls
         self._ledger = ledger
         self._clock = clock
         self._faults = faults
@@ -144,7 +144,10 @@ class Shipper:
         return max(min(waits), 0.0) if waits else None
 
     def forget(self) -> None:
-        """Drop what was read and not acknowledged; it is read again from the cursors."""
+        """Drop what was read since the store's last mark; it is read again.
+
+        What was acknowledged since may be gone, too: the store's machine may have lost its power.
+        """
         self._batch = OpenBatch()
         self.appending.drop()
         self.files.fall_back()
@@ -210,7 +213,7 @@ class Shipper:
             return file.is_looking_on
         if stream.fingerprint in self._recognition.cut:
             self.settle()
-            stored_end = self._store.stored_end(stream.fingerprint)
+            stored_end = self._calls(self._store.stored_end, stream.fingerprint)
             self._recognition.stored_of_cut(stream, NOTHING_STORED if stored_end is None else stored_end)
             self._save_beginnings()  # after a crash the store would be asked again, and have what is read now
             return True
@@ -297,7 +300,7 @@ class Shipper:
                 self._ship_now()  # what was read of a shorter copy may end within this record
             self.settle()
             stream.knows_stored_end = True
-            stream.stored_end = self._store.stored_end(stream.fingerprint)
+            stream.stored_end = self._calls(self._store.stored_end, stream.fingerprint)
             parsed = self._parse_up_to(stream, block, is_final=is_final)
         stored_end = self._end_of_shorter(stream, block, parsed)
         if stored_end is None:
@@ -315,7 +318,7 @@ class Shipper:
         folded = [record for record in parsed.records if _spans_lines(record, block)]
         if not folded:
             return None
-        for record, length in zip(folded, self._store.stored_lengths(folded), strict=True):
+        for record, length in zip(folded, self._calls(self._store.stored_lengths, folded), strict=True):
             if length is not None and length < record.length:
                 return record.offset + length
         return None
@@ -374,6 +377,8 @@ class Shipper:
                 if piece is not None:
                     self._take(stream, piece, is_final=True)
                     self._ship_now()
+                if stream.marked is not None and (file.is_missing or file.is_unlinked):
+                    continue  # until the next mark power loss may take it from the store, and we have it still
             if file.stream is not stream or file.size != size:
                 continue  # it changed while the store was waited for
             self.files.let_go(file, self._clock.now_us())
@@ -406,7 +411,7 @@ class Shipper:
             self.settle()
             stored_end = entry.stored_end
             if stored_end is None and entry.fingerprint is not None:
-                stored_end = self._store.stored_end(entry.fingerprint)
+                stored_end = self._calls(self._store.stored_end, entry.fingerprint)
             lost = lost_of(entry, self._recognition.others_of(entry), stored_end)
             if lost is not None:
                 self._write_losses([Loss(entry.path, entry.fingerprint or 0, *lost, "deleted or rewritten unread")])

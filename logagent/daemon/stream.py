@@ -203,7 +203,8 @@ class Stream:
         self.fall_back()
 
     def fall_back(self) -> None:
-        """Forget what was read but not acknowledged; the store may have it all the same."""
+        """Forget what was read since the store's last mark; the store may have it all the same, but for power loss."""
+        self.acknowledged, self.marked = self.marked or self.acknowledged, None
         self.read = self.acknowledged
         self.knows_stored_end = False
         self._scan = None

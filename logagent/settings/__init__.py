@@ -11,7 +11,7 @@ from logagent.settings.addresses import ArangoAddress, SqliteAddress, is_same_st
 from logagent.settings.loading import load_settings
 from logagent.settings.model import SPECS, Settings, Spec
 from logagent.settings.secret import Secret
-from logagent.settings.store_choice import arango_password, resolve_store, resolve_store_url
+from logagent.settings.store_choice import arango_password, read_password, resolve_store, resolve_store_url
 
 __all__ = [
     "SPECS",
@@ -24,6 +24,7 @@ __all__ = [
     "is_same_store",
     "load_settings",
     "parse_store_url",
+    "read_password",
     "resolve_store",
     "resolve_store_url",
 ]

@@ -50,13 +50,18 @@ def arango_password(settings: Settings, environ: Mapping[str, str] | None = None
     if settings.arango_password is not None:
         return settings.arango_password
     if settings.arango_password_file:
-        return _read(settings.arango_password_file, settings.origin_of("arango_password_file"))
+        return read_password(settings.arango_password_file, settings.origin_of("arango_password_file"))
     directory = (os.environ if environ is None else environ).get("CREDENTIALS_DIRECTORY")
     path = os.path.join(directory, CREDENTIAL) if directory else None
-    return _read(path, "environment CREDENTIALS_DIRECTORY") if path and os.path.exists(path) else None
+    return read_password(path, "environment CREDENTIALS_DIRECTORY") if path and os.path.exists(path) else None
 
 
-def _read(path: str, origin: str) -> Secret:
+def read_password(path: str, origin: str) -> Secret:
+    """What a file holds, less the end of its line.
+
+    Raises:
+        ConfigError: it cannot be read, or is empty.
+    """
     try:
         with open(path, encoding="utf-8") as file:
             text = file.read(64 * 1024).rstrip("\r\n")

@@ -155,8 +155,8 @@ class Store(Protocol):
         """
         ...
 
-    def mark(self) -> int:
-        """Raise the store's sequence by one, durably, and return it: the checkpoint about to be written carries it.
+    def mark(self) -> StoreIdentity:
+        """Raise the store's sequence by one, durably, and say what the store is then: a checkpoint carries both.
 
         All that was appended before survives power loss, too. The sequence is the store's, whoever raises it: a
         checkpoint that carries a higher one than the store has shows that the store was put back from an older copy.

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from copy import deepcopy
 from itertools import count
+from pathlib import Path
 
 import pytest
 from arango_server import ArangoServer
 
+from logagent.store import open_store
 from tests.daemon.rig import Rig, expected, natives
-from tests.faults import Fault, FaultyProxy
+from tests.faults import WRITES, Fault, FaultyProxy
 
 _NUMBERS = count(1)
 TIMEOUT_S = "3"  # a busy machine answers within it, and one that hangs costs no more than that
@@ -79,6 +83,49 @@ RUN = "".join(
 )
 
 
+@pytest.mark.parametrize("fault", [Fault.NO_JSON, Fault.EMPTY])
+@pytest.mark.parametrize("where", [WRITES, "/_api/cursor", "/_api/document/log_meta"])
+def test_another_server_s_answer_is_an_outage_and_no_fault_of_ours(
+    rig: Rig, proxy: FaultyProxy, where: str, fault: Fault
+) -> None:
+    """A proxy's page in maintenance, even one as empty as a store's answer that all is well: told in one line."""
+    rig.start()
+    rig.settle()
+    proxy.spoil(Fault.BUSY)
+    proxy.spoil(fault, times=3, where=where)
+    rig.write("a.jsonl", natives("a", 0, 30))
+    rig.rest(200)
+    assert proxy.spoiled[fault] == 3
+    assert rig.counted() == expected("a", 30)
+    assert not [text for _, text in rig.log.said if "Traceback" in text]
+
+
+@pytest.mark.parametrize("by_us", [True, False])
+def test_an_older_copy_put_back_beneath_a_running_daemon_is_noticed(
+    rig: Rig, server: ArangoServer, *, by_us: bool
+) -> None:
+    """By the next mark, though no request ever failed; or by the new id that another daemon gave it for that."""
+    rig.write("a.jsonl", natives("a", 0, 10))
+    rig.start()
+    rig.settle()
+    database = rig.store_url.rpartition("/")[2]
+    copy = deepcopy(server.databases[database])
+    rig.write("a.jsonl", natives("a", 10, 10))
+    rig.settle()
+    server.databases[database] = copy
+    with closing(open_store(rig.store_url)) as other:
+        other.prepare()
+        if not by_us:
+            other.renew()
+            for _ in range(20):
+                other.mark()
+    rig.write("a.jsonl", natives("a", 20, 10))
+    rig.rest(120)
+    assert rig.counted() == expected("a", 30)
+    said = " ".join(text for _, text in rig.log.said)
+    assert "every file is read again" in said and "Traceback" not in said
+
+
 def test_while_the_server_is_away_the_daemon_pauses_and_goes_on_by_itself(rig: Rig, proxy: FaultyProxy) -> None:
     """Ten minutes refused: an outage in the status, a line of the log a minute, then everything once."""
     rig.write("a.jsonl", natives("a", 0, 10))
@@ -121,6 +168,33 @@ def test_a_wrong_password_pauses_loudly_and_names_no_password(rig: Rig, proxy: F
     assert "refuses us" in said and "secret" not in said
     rig.rest(200)
     assert rig.counted() == expected("a", 5)
+
+
+def test_a_changed_password_is_taken_from_its_file(
+    rig: Rig, server: ArangoServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a restart; while the file is away or empty that is said, and nothing else happens."""
+    server.create_user("shipper", "old", **{rig.store_url.rpartition("/")[2]: "rw"})
+    with closing(open_store(rig.store_url)) as store:
+        store.prepare()
+    path = tmp_path / "pw"
+    path.write_text("old\n")
+    monkeypatch.delenv("ARANGO_PASSWORD")
+    monkeypatch.setenv("ARANGO_PASSWORD_FILE", str(path))
+    rig.store_url = rig.store_url.replace("root@", "shipper@")
+    rig.start()
+    rig.settle()
+    server.users["shipper"].password = "new"
+    rig.write("a.jsonl", natives("a", 0, 5))
+    rig.rest(60)
+    assert "refuses us" in rig.status().store.last_error
+    path.write_text("")
+    rig.rest(60)
+    assert rig.status().store.last_error.endswith("is empty")
+    path.write_text("new\n")
+    rig.rest(60)
+    assert (rig.status().state, rig.counted()) == ("ok", expected("a", 5))
+    assert not [text for _, text in rig.log.said if "Traceback" in text]
 
 
 def test_several_coordinators_are_tried_in_turn(rig: Rig, server: ArangoServer, proxy: FaultyProxy) -> None:

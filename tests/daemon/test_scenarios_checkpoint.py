@@ -153,6 +153,30 @@ def test_power_loss_in_an_outage_takes_nothing_that_the_checkpoint_counts_on(rig
     assert rig.counted() == expected("a", 15)
 
 
+@pytest.mark.parametrize("is_deleted", [False, True])
+def test_power_loss_of_the_store_s_machine_alone_takes_nothing(rig: Rig, *, is_deleted: bool) -> None:
+    """What was acknowledged since the last mark is sent again after any outage, though the daemon lived through it."""
+    path = rig.write("a.jsonl", natives("a", 0, 5))
+    rig.start()
+    rig.settle()
+    synced = {path.name: path.read_bytes() for path in rig.state.glob("logs.db*")}
+    assert rig.store is not None
+    rig.store.mark = unavailable
+    rig.write("a.jsonl", natives("a", 5, 5))
+    if is_deleted:
+        path.unlink()
+    rig.rest(30)
+    assert (rig.status().state, rig.counted()) == ("outage", expected("a", 10))
+    rig.store.inner.close()
+    for path in rig.state.glob("logs.db*"):
+        path.unlink()
+    for name, content in synced.items():
+        (rig.state / name).write_bytes(content)
+    rig.store.mark = rig.store.inner.mark
+    rig.rest(120)
+    assert rig.counted() == expected("a", 10)
+
+
 def unavailable() -> int:
     raise StoreUnavailable("the store is away")
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from logagent.daemon.saving import SEEN_EVERY_S
-from logagent.daemon.wakeups import Hint
+from logagent.daemon.wakeups import NOTHING, Hint
 from logagent.errors import RecordRejected, StoreAuthError, StoreUnavailable
 from logagent.formats.record import LogLine, Record
 from logagent.store.protocol import Batch
@@ -165,6 +165,42 @@ def test_a_hanging_store_does_not_hold_up_the_stop(rig: Rig) -> None:
     rig.start()
     rig.settle()
     assert rig.counted() == expected("a", 5)
+
+
+@pytest.mark.parametrize("method", ["prepare", "mark", "open_runs"])
+def test_whatever_a_store_hangs_at_files_are_looked_after_and_the_stop_is_not_held_up(rig: Rig, method: str) -> None:
+    """Not only an append: a file that comes and goes meanwhile is held, and what was asked is given up."""
+    rig.start()
+    rig.settle()
+    assert rig.store is not None
+    release, is_late_held = threading.Event(), []
+
+    def hang(*_: object) -> None:
+        release.wait(20)
+        raise StoreUnavailable("too late")
+
+    def wait(_timeout_s: float) -> Hint:
+        if not is_late_held:
+            path = rig.write("late.jsonl", natives("late", 0, 5))
+            rig.look()
+            is_late_held.append(is_held(rig, b"late.jsonl"))
+            path.unlink()
+            rig.running.stop()
+            rig.clock.advance(60.0)
+        return NOTHING
+
+    setattr(rig.store, method, hang)
+    if method == "prepare":
+        rig.take_store_away()
+    rig.wakeups.wait = wait  # type: ignore[method-assign]
+    rig.write("a.jsonl", natives("a", 0, 5))
+    rig.rest(30)
+    rig.running.finish()
+    assert (is_late_held, rig.running.is_stuck, rig.status().state) == ([True], True, "outage")
+    assert "before the daemon had to stop" in rig.status().store.last_error
+    release.set()
+    while rig.running.is_stuck:
+        threading.Event().wait(0.01)
 
 
 def refusing(*poison: str, index_known: bool) -> Callable[[Batch], None]:

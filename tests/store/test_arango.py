@@ -6,6 +6,8 @@ import json
 import os
 import re
 import threading
+import time
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import count
@@ -24,6 +26,7 @@ import logagent.store
 from logagent.cli.main import cli
 from logagent.errors import (
     ConfigError,
+    LogagentError,
     NotPermitted,
     QueryTimeout,
     RecordRejected,
@@ -174,6 +177,17 @@ def test_a_free_query_is_capped_and_gives_rows(store: Store, reader: Reader) -> 
     assert reader.free_query("RETURN 1 + 1").rows == [(2,)]
 
 
+def test_a_free_query_has_a_deadline_though_the_server_hangs(server: Recording, store: Store, reader: Reader) -> None:
+    """Neither its explanation nor its answer is waited for any longer."""
+    server.latency_s = 3.5
+    began = time.monotonic()
+    with pytest.raises(QueryTimeout):
+        reader.free_query("RETURN 1", timeout_s=0.1)
+    assert time.monotonic() - began < 3.4
+    server.latency_s = 0.0
+    assert reader.free_query("RETURN 1").rows == [(1,)]
+
+
 # Set-up
 
 
@@ -316,6 +330,33 @@ def test_init_draws_no_password_for_a_user_who_has_one(server: Recording, tmp_pa
         assert not (tmp_path / "w.pw").exists()
 
 
+@pytest.mark.parametrize(
+    ("held", "said"), [("", "is empty"), ("  another ", "another password than its file has"), (None, "Is a directory")]
+)
+def test_init_makes_no_user_that_its_file_does_not_let_in(
+    server: Recording, tmp_path: Path, held: str | None, said: str
+) -> None:
+    """Neither one without a password, nor one who was there before with another."""
+    server.create_user("w", "another")
+    path = tmp_path / "w.pw"
+    path.mkdir() if held is None else path.write_text(held)
+    options = ["--store", f"arangodb://root@127.0.0.1:{server.port}/own", "--state-dir", str(tmp_path / "state")]
+    result = CliRunner().invoke(cli, ["init", *options, "--writer", f"w={path}"])
+    assert isinstance(result.exception, LogagentError) and said in str(result.exception)
+    del server.users["w"]
+
+
+def test_init_makes_a_user_with_any_name_and_a_password_with_blanks(server: Recording, tmp_path: Path) -> None:
+    """The daemon logs in with what init has read."""
+    path = tmp_path / "w.pw"
+    path.write_text(" two  words \n")
+    store = f"arangodb://root@127.0.0.1:{server.port}/own"
+    options = ["--store", store, "--state-dir", str(tmp_path / "state")]
+    result = CliRunner().invoke(cli, ["init", *options, "--writer", f"a b%2Fc={path}"])
+    assert result.exit_code == 0, result.output
+    assert server.users["a b%2Fc"].password == " two  words "
+
+
 # Vectors
 
 
@@ -443,6 +484,22 @@ def test_a_refused_error_is_not_told_as_the_place_of_a_record(store: Store, admi
     with pytest.raises(RecordRejected) as raised:
         append(store, event(1), event(2, "failed", level="ERROR"))
     assert (raised.value.number, raised.value.index) == (1620, None)
+
+
+def test_errors_that_are_never_said_twice_cost_no_memory(server: Recording, store: Store) -> None:
+    """What an error is made of is known for a while, so that it is not looked for in each of its lines."""
+    server.discards_documents = True
+    tracemalloc.start()
+    try:
+        for batch in range(20):
+            append(store, *(event(100 * batch + n, f"{batch} {n} " + "x" * 100_000, level="ERROR") for n in range(10)))
+            if batch == 9:
+                before = tracemalloc.get_traced_memory()[0]
+        grown = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+        server.discards_documents = False
+    assert grown < 8_000_000
 
 
 @pytest.mark.parametrize(("status", "number"), [(400, 600), (413, 0)])

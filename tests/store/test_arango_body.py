@@ -20,7 +20,7 @@ OBJECTS = [
     b"{}", b"{ }", b'{"a":1}', b'{"a": 1}', b'{"a":1,"b":"x"}', b'{"a":1.50,"b":2}', b'{"a":null,"b":null}',
     b'{"a":"\\ud83d","b":1}', b'{"a":12345678901234567890,"b":1}', b'{"a":{"b":[1,2]}}', b'{"a":"1e3","b":"q\\"\\\\"}',
     b'{"a":\t1,"b":2}', b'{"a":"\xc3\xa9","b":"\xf0\x9f\x98\x80"}', b'{"tags":[],"extra_data":{}}',
-    b'{"a":"\\n","b":1e400}',
+    b'{"a":"\\n","b":1e400}', b'{"a":-0}',
     b'{"a":"\xf4\x8f\xbf\xbf","b":1}', b'{"a":1,\n"b":2}',
 ]  # fmt: skip
 
@@ -49,6 +49,14 @@ def test_what_was_bound_is_stored_alike(data: bytes) -> None:
     odd = changed(event(1), extra_data=msgspec.Raw(data))
     for records in ([odd], [event(0), odd, event(2, tags=("a",)), event(3, pid=None, hostname=None)]):
         assert short_way(records) == by_the_long_way(records)
+
+
+@pytest.mark.parametrize("data", OBJECTS)
+def test_what_was_bound_is_kept_as_text_where_a_server_may_say_it_otherwise(data: bytes) -> None:
+    """Values come back, texts do not: `-0` as 0, `1.50` as 1.5."""
+    (document,) = short_way([changed(event(1), extra_data=msgspec.Raw(data))])
+    said = document.extra_text.encode() or msgspec.json.encode(msgspec.json.decode(document.extra_data))
+    assert said == data or (document.extra_data == EMPTY_OBJECT and not msgspec.json.decode(data))
 
 
 LINES = st.fixed_dictionaries(

@@ -19,7 +19,7 @@ from arangoasync.request import Method
 from store_corpus import event, in_order, learning, run_end, run_start
 
 from logagent.errors import NotPermitted, StoreAuthError, StoreUnavailable
-from logagent.settings import load_settings
+from logagent.settings import Secret, load_settings
 from logagent.store import open_reader, open_store
 from logagent.store.arango.access import access_of
 from logagent.store.arango.connection import Connection
@@ -93,7 +93,7 @@ def test_users_may_do_what_they_have_to_and_no_more(
     """A writer with rights on one database, and a reader whose AQL cannot write, not even by another way in."""
     names = [f"{name}_{url.rpartition('_')[2]}_{os.getpid()}" for name in ("shipper", "asker")]
     with closing(Connection(access_of(url, load_settings()), "_system")) as system:
-        users = [UserSpec(name, "pw", right) for name, right in zip(names, ("rw", "ro"), strict=True)]
+        users = [UserSpec(name, Secret("pw"), right) for name, right in zip(names, ("rw", "ro"), strict=True)]
         for _ in range(2):
             make_database(system, url.rpartition("/")[2], users)
     monkeypatch.setenv("ARANGO_PASSWORD", "pw")

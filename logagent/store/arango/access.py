@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from typing import NamedTuple
 
 from logagent.errors import ConfigError
@@ -12,12 +13,16 @@ from logagent.settings.secret import Secret
 
 
 class Access(NamedTuple):
-    """All that a connection needs. Its repr shows no password, since a `Secret`'s does not."""
+    """All that a connection needs. Its repr shows no password.
+
+    `password` is asked at each log-in: its file may hold another one by then. It raises `ConfigError` where that
+    cannot be read.
+    """
 
     servers: tuple[str, ...]
     database: str
     username: str
-    password: Secret
+    password: Callable[[], Secret]
     url: str
     timeout_s: float = 30.0
     ca_file: str | None = None
@@ -42,7 +47,7 @@ def access_of(url: str, settings: Settings) -> Access:
     """Access to the store at `url`; what the URL leaves open comes from the settings.
 
     Raises:
-        ConfigError: the URL is none of ArangoDB, or there is no password.
+        ConfigError: the URL is none of ArangoDB, there is no password, or the certificates cannot be used.
     """
     try:
         address = parse_store_url(url)
@@ -51,10 +56,16 @@ def access_of(url: str, settings: Settings) -> Access:
         raise ConfigError(f"store {without_secret(url)!r} is no URL of ArangoDB: {advice}") from error
     if not isinstance(address, ArangoAddress):
         raise ConfigError(f"store {url!r} is not in ArangoDB")
-    password = arango_password(settings)
-    if password is None:
-        raise ConfigError(f"no password for {address.url}: set ARANGO_PASSWORD or ARANGO_PASSWORD_FILE")
-    return Access(
+    url = address.url
+
+    def password() -> Secret:
+        found = arango_password(settings)
+        if found is None:
+            raise ConfigError(f"no password for {url}: set ARANGO_PASSWORD or ARANGO_PASSWORD_FILE")
+        return found
+
+    password()
+    access = Access(
         servers=address.servers,
         database=address.database or settings.arango_database,
         username=address.username or settings.arango_username,
@@ -65,3 +76,5 @@ def access_of(url: str, settings: Settings) -> Access:
         replication_factor=settings.arango_replication_factor,
         write_concern=settings.arango_write_concern,
     )
+    access.ssl_context()
+    return access

@@ -23,7 +23,7 @@ from arangoasync.request import Method, Request
 from arangoasync.resolver import DefaultHostResolver
 from arangoasync.response import Response
 
-from logagent.errors import LogagentError, QueryTimeout, StoreUnavailable
+from logagent.errors import ConfigError, LogagentError, QueryTimeout, StoreAuthError, StoreUnavailable
 from logagent.store.arango.access import Access
 from logagent.store.arango.errors import Reaction, ServerError, translation
 from logagent.store.arango.loop import OwnLoop
@@ -34,6 +34,8 @@ CONNECT_S: Final = 5.0
 _CONNECTIONS: Final = 8
 _CONFLICTS: Final = 8
 """So often a write that met another one is sent again at once; conflicts are over in milliseconds."""
+_UNAUTHORIZED: Final = 401
+_MADE: Final = (201, 202)
 _MOST_ROWS: Final = 1_000_000
 """Rows of one answer. Nearly all our queries have a limit far below it; what is not answered whole is no answer."""
 _FAILED: Final = (ArangoClientError, aiohttp.ClientError, TimeoutError, OSError)
@@ -52,7 +54,7 @@ ReadyBytes: TypeAlias = bytes | bytearray
 
 
 class _Answer(msgspec.Struct):
-    result: msgspec.Raw = msgspec.Raw(b"[]")
+    result: msgspec.Raw
     hasMore: bool = False  # noqa: N815
 
 
@@ -78,13 +80,17 @@ class _Body(aiohttp.Payload):
 
 
 class _Http(AioHTTPClient):
-    """The driver's client, less its way of logging in, which aiohttp is about to drop: the header is made once."""
+    """The driver's client, less its way of logging in, which aiohttp is about to drop: the header is made once.
+
+    Raises:
+        ConfigError: there is no password now, or no certificates.
+    """
 
     def __init__(self, access: Access) -> None:
         timeout = aiohttp.ClientTimeout(total=access.timeout_s, connect=CONNECT_S, sock_connect=CONNECT_S)
         connector = aiohttp.TCPConnector(limit=_CONNECTIONS, keepalive_timeout=60)
         super().__init__(connector, timeout, ssl_context=access.ssl_context())
-        login = f"{access.username}:{access.password.reveal()}".encode()
+        login = f"{access.username}:{access.password().reveal()}".encode()
         self._authorization = "Basic " + b64encode(login).decode()
 
     async def send_request(self, session: aiohttp.ClientSession, request: Request) -> Response:
@@ -145,17 +151,27 @@ class Connection:
         params: Mapping[str, str | int | bool] | None = None,
         *,
         allowed: tuple[int, ...] = (),
+        is_write: bool = False,
     ) -> bytes:
-        """The same with ready bytes in and bytes out."""
-        return self._translated(lambda: self._sent(method, path, data, params, allowed))
+        """The same with ready bytes in and bytes out. ArangoDB says of a write that it was made, by its status.
 
-    def raw(self, method: Method, path: str, data: bytes) -> bytes:
-        """The same, but the server's refusal is left to the caller to translate.
+        A page of some proxy before it says 200 to anything, and may be as empty as the answer that all is stored.
+        """
+        return self._translated(lambda: self._sent(method, path, data, params, allowed, is_write=is_write))
+
+    def raw(self, method: Method, path: str, data: bytes, within_s: float) -> bytes:
+        """The same, but the server's refusal is left to the caller to translate; and it has so long and no longer.
 
         Raises:
             ServerError: the server refuses.
+            TimeoutError: there is no answer in time.
         """
-        return self._loop.run(self._without_conflict(lambda: self._sent(method, path, data, None, ())))
+
+        async def in_time() -> bytes:
+            async with asyncio.timeout(within_s):
+                return await self._without_conflict(lambda: self._sent(method, path, data, None, ()))
+
+        return self._loop.run(in_time())
 
     def rows(self, name: str, kind: type[_T], /, **bound: Any) -> list[_T]:
         """The rows of the query in the file `name`, as `kind`."""
@@ -164,6 +180,8 @@ class Connection:
     def value(self, name: str, kind: type[_T], /, **bound: Any) -> _T:
         """The only row of the query in the file `name`, as `kind`."""
         found: list[_T] = self.decoded(name, list[kind], bound)  # type: ignore[valid-type]
+        if not found:
+            raise StoreUnavailable(f"{self.url} answers {name} without a row")
         return found[0]
 
     def execute(self, name: str, /, **bound: Any) -> None:
@@ -174,7 +192,8 @@ class Connection:
         """The rows of the query in the file `name`, decoded at once."""
         options = {"maxRuntime": self.access.timeout_s}
         body = {"query": query_text(name), "bindVars": bound, "batchSize": _MOST_ROWS, "options": options}
-        answer: _Answer = self.read(self.send(Method.POST, "/_api/cursor", msgspec.json.encode(body)), _Answer)
+        sent = self.send(Method.POST, "/_api/cursor", msgspec.json.encode(body), is_write=True)
+        answer: _Answer = self.read(sent, _Answer)
         if answer.hasMore:
             raise self._too_long(f"{self.url}: `{name}` has more than {_MOST_ROWS:,} rows: narrow what is asked")
         return self.read(answer.result, kind)
@@ -229,10 +248,16 @@ class Connection:
         data: ReadyBytes | None,
         params: Mapping[str, Any] | None,
         allowed: tuple[int, ...],
+        *,
+        is_write: bool = False,
     ) -> bytes:
         response = await self._response(method, path, data, params)
-        if response.is_success or response.status_code in allowed:
+        if response.status_code == _UNAUTHORIZED:
+            await self._close_client()  # the next one logs in with the password that there is then
+        if response.status_code in (_MADE if is_write else allowed) or (response.is_success and not is_write):
             return response.raw_body
+        if response.is_success:
+            raise StoreUnavailable(f"{self.url} answers what is no answer of ArangoDB: HTTP {response.status_code}")
         raise _server_error(response)
 
     async def _response(
@@ -264,12 +289,18 @@ class Connection:
             self._client = ArangoClient(
                 hosts=self.access.servers[self._host],
                 host_resolver=DefaultHostResolver(host_count=1, max_tries=1),
-                http_client=_Http(self.access),
+                http_client=self._http(),
                 compression=None,
             )
             auth = Auth(username=self.access.username)  # the password goes into `_Http` alone
             self._driver = (await self._client.db(self._database, auth=auth)).connection
         return self._driver
+
+    def _http(self) -> _Http:
+        try:
+            return _Http(self.access)
+        except ConfigError as error:  # it was in order at the start, and may be so again
+            raise StoreAuthError(f"{self.url}: {error}") from error
 
     async def _next_host(self) -> None:
         """Leave this host; its connections may be half-dead, so they are not kept."""

@@ -27,7 +27,7 @@ MAX_PLAIN_MESSAGE: Final = MAX_TOKEN_BYTES // 4
 """Characters; of a longer message it is looked at how much is searched."""
 NULL: Final = msgspec.Raw(b"null")
 TIME_SOURCES: Final = ("own", "inherited", "observed")
-_VALUE: Final = rb'(?:"[^"\\]*"|-?(?:0|[1-9][0-9]{0,14})|true|false|null)'
+_VALUE: Final = rb'(?:"[^"\\]*"|0|-?[1-9][0-9]{0,14}|true|false|null)'
 _PLAIN: Final = re.compile(rb'\{"[^"\\]+": ?' + _VALUE + rb'((?:, ?"[^"\\]+": ?' + _VALUE + rb")*)\}")
 """A flat object that any server takes: nothing escaped, no fraction, no exponent. Its group is what follows the first
 pair: only an object of one pair comes back as the text it was, since nobody promises an order of more."""

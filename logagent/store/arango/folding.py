@@ -30,7 +30,7 @@ from logagent.store.text import storable
 
 def keep(connection: Connection, records: Sequence[Record]) -> None:
     """Keep lines and bring what they fold into up to date; doing it again changes nothing."""
-    insert(connection, LINES, msgspec.json.encode([line_document(record) for record in records]))
+    insert(connection, LINES, msgspec.json.encode([line_document(record) for record in records]), len(records))
     _refold_runs(connection, [each for each in _subjects(records, RunStart | RunEnd) if has_run(each)])
     _refold(connection, LEARNINGS, LEARNING_KINDS, _subjects(records, Learning | LearningEvent), _learning)
     _refold(connection, RESOLUTIONS, RESOLUTION_KINDS, _subjects(records, Resolution), _resolution)

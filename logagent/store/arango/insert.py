@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 from arangoasync.request import Method
 
+from logagent.errors import StoreUnavailable
 from logagent.store.arango.connection import Connection
 from logagent.store.arango.errors import ServerError, refusal
 
@@ -29,18 +30,20 @@ class _Result(msgspec.Struct):
         return ServerError(self.errorNum, 400, self.errorMessage)
 
 
-def insert(connection: Connection, collection: str, documents: bytes | bytearray) -> None:
-    """Insert an array of documents. The status says nothing of them, only the body does.
+def insert(connection: Connection, collection: str, documents: bytes | bytearray, count: int) -> None:
+    """Insert an array of so many documents. The status says nothing of each, only the body does.
 
     Raises:
         RecordRejected: `index` is that of the document refused; the others are stored.
         StoreError: as `refusal` has it.
     """
     path = f"/_api/document/{collection}"
-    if connection.send(Method.POST, path, documents, _SILENT).strip() in _NOTHING:
+    if connection.send(Method.POST, path, documents, _SILENT, is_write=True).strip() in _NOTHING:
         return
-    answer = connection.send(Method.POST, path, documents, _TELLING)
+    answer = connection.send(Method.POST, path, documents, _TELLING, is_write=True)
     results: list[_Result] = connection.read(answer, list[_Result])
+    if len(results) != count:
+        raise StoreUnavailable(f"{connection.url} answers for {len(results)} of {count} documents")
     refused = [(index, result.refusal) for index, result in enumerate(results) if result.error]
     if refused:
         raise refusal(refused, connection.url)
@@ -49,4 +52,4 @@ def insert(connection: Connection, collection: str, documents: bytes | bytearray
 def insert_objects(connection: Connection, collection: str, documents: list[dict[str, Any]]) -> None:
     """The same for documents that are not encoded yet; none at all is no request."""
     if documents:
-        insert(connection, collection, msgspec.json.encode(documents))
+        insert(connection, collection, msgspec.json.encode(documents), len(documents))

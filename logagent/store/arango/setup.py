@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any, Final
+from urllib.parse import quote
 
 import msgspec
 from arangoasync.request import Method
 
-from logagent.errors import StoreAuthError, StoreTooNew
+from logagent.errors import StoreAuthError, StoreTooNew, StoreUnavailable
+from logagent.settings.secret import Secret
 from logagent.store.arango.access import Access
 from logagent.store.arango.connection import Connection
 from logagent.store.arango.schema import (
@@ -51,16 +54,26 @@ class Meta(msgspec.Struct):
         return StoreIdentity(self.store_id, self.store_seq)
 
 
+class _Nothing(msgspec.Struct):
+    """The server's answer where there is no such document, or one that knows no id; a proxy's has neither."""
+
+    errorNum: int = 0  # noqa: N815 - the server's own name
+    key: str = msgspec.field(name="_key", default="")
+
+
 def meta_of(connection: Connection) -> Meta | None:
     """What the store says of itself; None where nothing is set up.
 
     Raises:
         StoreTooNew: the schema is newer than this program.
     """
-    answer = connection.call(Method.GET, f"/_api/document/{META}/store", allowed=_MISSING)
-    if "store_id" not in answer:
+    answer = connection.send(Method.GET, f"/_api/document/{META}/store", allowed=_MISSING)
+    if b'"store_id"' not in answer:
+        found: _Nothing = connection.read(answer, _Nothing)
+        if not (found.errorNum or found.key):
+            raise StoreUnavailable(f"{connection.url} answers what is no answer of ArangoDB")
         return None
-    meta = msgspec.convert(answer, Meta)
+    meta: Meta = connection.read(answer, Meta)
     if meta.schema_version > VERSION:
         raise StoreTooNew(
             f"{connection.url} has schema {meta.schema_version}, this logagent knows {VERSION}: upgrade logagent"
@@ -224,7 +237,7 @@ class UserSpec(msgspec.Struct, frozen=True):
     """A user to be made: its password is set only where the user is new."""
 
     name: str
-    password: str
+    password: Secret
     right: str
     """`rw` for the daemon, `ro` for questions."""
 
@@ -237,9 +250,9 @@ def make_database(admin: Connection, database: str, users: list[UserSpec]) -> No
     options = {"sharding": "single", **_copies(admin.access)} if _is_cluster(admin) else {}
     admin.call(Method.POST, "/_api/database", {"name": database, "options": options}, allowed=_EXISTS)
     for user in users:
-        body = {"user": user.name, "passwd": user.password}
+        body = {"user": user.name, "passwd": user.password.reveal()}
         admin.call(Method.POST, "/_api/user", body, allowed=_EXISTS)
-        admin.call(Method.PUT, f"/_api/user/{user.name}/database/{database}", {"grant": user.right})
+        admin.call(Method.PUT, f"/_api/user/{quote(user.name, safe='')}/database/{database}", {"grant": user.right})
 
 
 def users_there(access: Access) -> set[str]:
@@ -259,10 +272,19 @@ def make_users(access: Access, users: list[UserSpec]) -> None:
     """Make the database of `access` and users for it; who logs in has rights on `_system`.
 
     Raises:
-        StoreAuthError: who logs in may not.
+        StoreAuthError: who logs in may not, or a user was there already with another password.
     """
-    admin = Connection(access, "_system")
-    try:
+    with closing(Connection(access, "_system")) as admin:
         make_database(admin, access.database, users)
-    finally:
-        admin.close()
+    for user in users:
+        _see_login(access, user)
+
+
+def _see_login(access: Access, user: UserSpec) -> None:
+    own = access._replace(username=user.name, password=lambda: user.password)
+    with closing(Connection(own)) as connection:
+        try:
+            connection.call(Method.GET, "/_api/database/current")
+        except StoreAuthError as error:
+            text = f"user {user.name} is there already, with another password than its file has: write that one there"
+            raise StoreAuthError(text) from error

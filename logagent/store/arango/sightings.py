@@ -16,6 +16,8 @@ from logagent.store.arango.folded import has_run
 from logagent.store.text import encode, storable
 
 _MOST_KNOWN: Final = 10_000
+_MOST_KNOWN_BYTES: Final = 4 << 20
+"""Of messages and exceptions; those that are never said twice would fill the memory else."""
 
 
 class ErrorsSeen:
@@ -23,6 +25,7 @@ class ErrorsSeen:
 
     def __init__(self) -> None:
         self._known: dict[tuple[Any, ...], ErrorShape] = {}
+        self._known_bytes = 0
         self._told: set[str] = set()
         self._shapes: dict[str, ErrorShape] = {}
         self._sightings: dict[str, dict[str, Any]] = {}
@@ -30,8 +33,9 @@ class ErrorsSeen:
     def begin(self) -> None:
         """Start a batch; what an earlier one left that was never told is forgotten with it."""
         self._shapes, self._sightings = {}, {}
-        if len(self._known) > _MOST_KNOWN:
+        if len(self._known) > _MOST_KNOWN or self._known_bytes > _MOST_KNOWN_BYTES:
             self._known.clear()
+            self._known_bytes = 0
 
     def see(self, record: Record, line: LogLine) -> tuple[str, int]:
         """Take a log line that tells of an error; its fingerprint, and how often the line was logged."""
@@ -43,6 +47,7 @@ class ErrorsSeen:
             found = error_shape(line)
             assert found is not None
             shape = self._known[site] = found
+            self._known_bytes += len(said)
         return self._seen(record, line, shape, []), lines
 
     def see_end(self, record: Record) -> None:

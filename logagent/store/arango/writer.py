@@ -129,7 +129,7 @@ class ArangoStore:
     def _store(self, connection: Connection, intake: Intake, body: bytearray, records: Sequence[Record]) -> None:
         if intake.events:
             with _placed(intake.events, records):
-                insert(connection, EVENTS, body)
+                insert(connection, EVENTS, body, len(intake.events))
         if intake.with_embeddings:
             with _placed(intake.with_embeddings, records):
                 insert_objects(connection, EMBEDDINGS, embeddings_of(intake.with_embeddings))
@@ -156,9 +156,9 @@ class ArangoStore:
             self._runs.clear()
         self._runs.update({run["_key"]: run["first_us"] for run in runs})
 
-    def mark(self) -> int:
+    def mark(self) -> StoreIdentity:
         """Raise the mark, synced to disk, and with it all that was written before. A lost reply raises it twice."""
-        return self._open().value("meta_mark", int)
+        return self._open().value("meta_mark", StoreIdentity)
 
     def renew(self) -> str:
         """A new id, synced to disk."""

@@ -110,9 +110,11 @@ class SqliteStore:
             ) from error
         return intake
 
-    def mark(self) -> int:
+    def mark(self) -> StoreIdentity:
         """Raise the mark; the commit is synced, and with it all commits before it in the log."""
-        return int(self._synced("UPDATE meta SET value = value + 1 WHERE name = 'store_seq' RETURNING value"))
+        store_id = "(SELECT value FROM meta WHERE name = 'store_id')"
+        raised = f"UPDATE meta SET value = value + 1 WHERE name = 'store_seq' RETURNING {store_id}, value"
+        return StoreIdentity(*self._synced(raised))
 
     def renew(self) -> str:
         """A new id, synced."""
@@ -120,7 +122,7 @@ class SqliteStore:
         return str(self._synced("UPDATE meta SET value = ? WHERE name = 'store_id' RETURNING value", new))
 
     def _synced(self, statement: str, values: tuple[str, ...] = ()) -> Any:
-        """Run a statement that power loss must not undo; the one value it returns."""
+        """Run a statement that power loss must not undo; the one row that it returns."""
         db = self._open()
         with translated(self._path):
             db.execute("PRAGMA synchronous = FULL")
