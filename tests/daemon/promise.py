@@ -187,6 +187,7 @@ class Promise:
         self._births: dict[bytes, set[tuple[str, int]]] = defaultdict(set)
         self._rewrites: dict[Identity, int] = defaultdict(int)
         self._sizes: dict[Incarnation, int] = {}
+        self._names: dict[Identity, set[Path]] = defaultdict(set)
         self._seen_in: dict[Line, set[Identity]] = defaultdict(set)
         self._cut_since_seen: dict[Identity, set[Line]] = defaultdict(set)
         self._overwritten: list[set[Line]] = []
@@ -234,6 +235,7 @@ class Promise:
         self._overwritten.append(reached)
 
     def _note(self, file: OnDisk) -> None:
+        self._names[file.identity].add(file.path)
         if file.first is None:
             return
         self._births[file.first].add((script_name_of(str(file.path)), file.identity.birth))
@@ -325,9 +327,10 @@ class Promise:
         """True if rows of the ledger, taken together, hold all of its bytes.
 
         Bytes that nobody read have no fingerprint that anybody knows: then the row names the file by its path, with the
-        fingerprint 0 or that of what the file held before.
+        fingerprint 0 or that of what the file held before. It may be a name that the file was given after they were cut
+        off: a daemon that starts then knows no other.
         """
-        paths = self.owed.get(line, set())
+        paths = self.owed.get(line, set()).union(*(self._names[held.identity] for held in self.holders[line]))
         reached = line.offset
         for row in sorted(ledger, key=lambda row: int(row["from"])):
             is_its_file = int(row["fingerprint"], 16) in fingerprints or Path(row["file"]) in paths
