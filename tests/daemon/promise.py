@@ -22,8 +22,9 @@ The rules, as design §2 and §5 state them:
 9. A line that is gone from its file is owed no longer if another file, with the same first line and that having its own
    time, held other bytes in its place and was read: they are one stream, and the store is asked how far it has it. If
    those were blank lines, which no store has, the ledger still tells of the rest of the line.
-10. Lines that were written over others in place, so that the file is as long as before, are owed once it was opened
-    again: until then only the time of its last change tells of them, as of a renaming. (Without a free descriptor.)
+10. Lines that were written over others in place, so that the file is as long as before or longer, are owed once it was
+    opened again: until then it looks as if it had been renamed or appended to. The ledger tells of what lies beyond
+    its former size. (Without a free descriptor.)
 """
 
 from __future__ import annotations
@@ -330,8 +331,10 @@ class Promise:
         fingerprint 0 or that of what the file held before. It may be a name that the file was given after they were cut
         off: a daemon that starts then knows no other.
         """
+        return self._is_lost_from(line.offset, line, fingerprints, ledger)
+
+    def _is_lost_from(self, reached: int, line: Line, fingerprints: set[int], ledger: Iterable[dict[str, Any]]) -> bool:
         paths = self.owed.get(line, set()).union(*(self._names[held.identity] for held in self.holders[line]))
-        reached = line.offset
         for row in sorted(ledger, key=lambda row: int(row["from"])):
             is_its_file = int(row["fingerprint"], 16) in fingerprints or Path(row["file"]) in paths
             if is_its_file and row["from"] <= reached:
@@ -353,7 +356,9 @@ class Promise:
             line
             for line in lost
             if not self._counts_as_pruned(line, found)
-            and (line in on_disk or not (self._is_hidden_by_another(line, found) or self._is_as_long_as_before(line)))
+            and (
+                line in on_disk or not (self._is_hidden_by_another(line, found) or self._was_written_over(line, ledger))
+            )
         }
         return [
             *(f"lost: {line}" for line in lost),
@@ -387,12 +392,20 @@ class Promise:
         )
         return is_timed(line.first) and ((is_reached and bool(there - here)) or is_told_from_behind_blanks)
 
-    def _is_as_long_as_before(self, line: Line) -> bool:
+    def _was_written_over(self, line: Line, ledger: Sequence[dict[str, Any]]) -> bool:
         """Rule 10."""
+        fingerprints = self.fingerprints(line.first)
         return all(
-            any(self._sizes.get(Incarnation(held.identity, n)) == self._sizes[held] for n in range(held.rewrites))
+            any(
+                former <= self._sizes[held] and self._is_lost_from(max(former, line.offset), line, fingerprints, ledger)
+                for former in self._former_sizes(held)
+            )
             for held in self.holders[line]
         )
+
+    def _former_sizes(self, incarnation: Incarnation) -> list[int]:
+        former = (Incarnation(incarnation.identity, n) for n in range(incarnation.rewrites))
+        return [self._sizes[each] for each in former if each in self._sizes]
 
     def _doubles(self, found: Sequence[Found]) -> Iterator[str]:
         whole = [one for one in found if not one.flags & Flag.UNTERMINATED]
