@@ -9,7 +9,7 @@ import msgspec
 from logagent.daemon.backoff import Backoff
 from logagent.daemon.surroundings import Clock, Log
 from logagent.errors import StateUnavailable
-from logagent.formats.times import utc_text
+from logagent.formats.times import SECOND_US, utc_text
 
 LOG_EVERY_S: Final = 60.0
 
@@ -61,8 +61,8 @@ class Outages:
         self._begin(str(error) or type(error).__name__, is_stores=not isinstance(error, StateUnavailable))
 
     def fall_silent(self, waited_s: float) -> None:
-        """The store has not answered for so long; it is waited for all the same."""
-        self._begin(f"the store has not answered for {waited_s:.0f} s", is_stores=True)
+        """The store has not answered for so long; it may be waited for all the same."""
+        self._begin(f"the store has not answered for {waited_s:.0f} s", is_stores=True, ago_s=waited_s)
         self.tell()
 
     def tell(self) -> None:
@@ -83,10 +83,11 @@ class Outages:
             self.store_since = utc_text(self._clock.now_us())
         self._backoff.reset()
 
-    def _begin(self, text: str, *, is_stores: bool) -> None:
+    def _begin(self, text: str, *, is_stores: bool, ago_s: float = 0.0) -> None:
         if self.current is None:
-            at = self._clock.monotonic()
-            self.current = Outage(at, utc_text(self._clock.now_us()), text, said_at=at)
+            now = self._clock.monotonic()
+            began = utc_text(self._clock.now_us() - int(ago_s * SECOND_US))
+            self.current = Outage(now - ago_s, began, text, said_at=now)
             self._log.error(f"outage: {text}; offsets stay, nothing is lost, trying again")
         self.current.error, self.current.is_stores = text, is_stores
         if is_stores:

@@ -38,7 +38,7 @@ from logagent.daemon.store_calls import StoreCalls
 from logagent.daemon.surroundings import Clock, Log
 from logagent.daemon.tracker import printable
 from logagent.daemon.wakeups import NOTHING, Hint, Wakeups
-from logagent.errors import CheckpointTooNew, ConfigError, StateUnavailable, StoreError, StoreTooNew, StoreUnavailable
+from logagent.errors import CheckpointTooNew, ConfigError, StateUnavailable, StoreError, StoreTooNew
 from logagent.formats.status import Status
 from logagent.store.protocol import Store
 
@@ -235,7 +235,7 @@ class Daemon:
             self._say_alive()
             if not has_backlog:
                 time.sleep(max(TURN_EVERY_S - (self._clock.monotonic() - began), 0))
-            hint = self._wakeups.wait(0 if has_backlog else self._wait_s())
+            hint = self._wait(0 if has_backlog else self._wait_s())
         self.finish()
 
     def drain(self, timeout_s: float, progress: Callable[[int, int], None]) -> Drained:
@@ -248,24 +248,26 @@ class Daemon:
         total = sum(size for _file, size in goals.values())
         idle_rounds, before = 0, 0
         while not self._is_stopping:
+            self._calls.patience_s = max(timeout_s - self._outages.lasted_s, 0)
             self.try_turn(flush=True, is_last=True)
             waiting = [file for file, size in goals.values() if not self._is_drained(file, size)]
             idle_rounds = idle_rounds + 1 if len(waiting) == before else 0
             before = len(waiting)
             progress(total - sum(min(file.lag, total) for file in waiting), total)
             if self._outages.current is not None:
-                if self._outages.lasted_s > timeout_s:
+                left_s = timeout_s - self._outages.lasted_s
+                if left_s <= 0:
                     self.finish()
                     return self._drained("store_down")
-                self._wakeups.wait(self._outages.retry_in_s)
+                self._wait(min(self._outages.retry_in_s, left_s))
             elif not waiting or (idle_rounds > 3 and all(file.trouble == NO_DESCRIPTOR for file in waiting)):
                 break
             else:
                 self.files.refresh(self._clock.monotonic(), self._clock.now_us())
         if not self._is_stopping:
             self._call_crashed()
-        self.finish()
-        return self._drained("stopped" if self._is_stopping else "done")
+        is_saved = self.finish()
+        return self._drained("stopped" if self._is_stopping else "done" if is_saved else "store_down")
 
     @property
     def is_stuck(self) -> bool:
@@ -337,7 +339,7 @@ class Daemon:
         """
         self.look(self._wakeups.wait(0))
         self.shipper.saving.save_seen()
-        if waited_s >= SILENCE_S:
+        if waited_s >= min(SILENCE_S, self._calls.patience_s):
             self._outages.fall_silent(waited_s)
         self._report()
         self._say_alive()
@@ -349,6 +351,11 @@ class Daemon:
         """Watch new directories, and look into them again: what is in them may have come before the watch did."""
         while new := self._wakeups.watch(self._discovery.directories):
             self._take(self._discovery.look_at(new))
+
+    def _wait(self, seconds: float) -> Hint:
+        """Wait for so long, or until something happens; a signal may have ended the look while the store was asked."""
+        is_called = self._is_stopping or self._is_reload_wanted
+        return self._wakeups.wait(0 if is_called else seconds)
 
     def _wait_s(self) -> float:
         """Seconds until anything is due."""
@@ -463,23 +470,27 @@ class Daemon:
             self.shipper.settle()
             still_open = [run for run in self._calls(self._store.open_runs, here.hostname) if run.execution_id in gone]
             self._mark_crashed([run.execution_id for run in still_open if self.files.is_read_to_end(run.fingerprint)])
-        except (StoreUnavailable, StateUnavailable) as error:
+        except (StoreError, StateUnavailable) as error:
             self._log.warning(f"runs that crashed stay open until the next start: {error}")
 
-    def finish(self) -> None:
-        """Ship what was read, save, say so; abandon it where the store does not answer in time."""
+    def finish(self) -> bool:
+        """Ship what was read, save, say so; False if it is to be read again, as the store did not take it in time."""
         self._notifier.stopping("stopping")
-        if self._outages.current is None and self._is_loaded:
-            try:
-                self.shipper.turn(flush=True)
-                self.shipper.saving.save()
-            except (StoreUnavailable, StateUnavailable) as error:
-                self._log.warning(f"stopped without the last batch, it will be read again: {error}")
-                self.shipper.saving.save_unmarked()  # what was seen counts, should files change before the next start
-        else:
-            self.shipper.saving.save_unmarked()
+        is_saved = self._outages.current is None and self._is_loaded and self._saved_last()
+        if not is_saved:
+            self.shipper.saving.save_unmarked()  # what was seen counts, should files change before the next start
         self._report(is_last=True)
         self._log.info("stopped")
+        return is_saved
+
+    def _saved_last(self) -> bool:
+        try:
+            self.shipper.turn(flush=True)
+            self.shipper.saving.save()
+        except (StoreError, StateUnavailable) as error:
+            self._log.warning(f"stopped without the last batch, it will be read again: {error}")
+            return False
+        return True
 
     def status(self) -> Status:
         """How the daemon is now."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from logagent.daemon.surroundings import Clock
 from logagent.errors import StoreUnavailable
@@ -18,7 +19,8 @@ class StoreCalls:
     """A store that hangs must stop nothing but what is asked of it, not even the daemon's end.
 
     Attributes:
-        deadline: when (monotonic) to stop waiting for the store; None while the daemon is not stopping.
+        deadline: when (monotonic) to stop asking and waiting; None while the daemon is not stopping.
+        patience_s: how long one call is waited for.
     """
 
     def __init__(self, executor: Executor, clock: Clock, while_waiting: Callable[[float], None]) -> None:
@@ -28,27 +30,33 @@ class StoreCalls:
         look, tell, and save what was seen, and nothing else.
         """
         self.deadline: float | None = None
+        self.patience_s = math.inf
         self._executor = executor
         self._clock = clock
         self._while_waiting = while_waiting
-        self._last: Future[object] | None = None
+        self._asked: list[Future[Any]] = []
 
     @property
     def is_stuck(self) -> bool:
-        """True while a call that nobody waits for any more has not come back."""
-        return self._last is not None and not self._last.done()
+        """True while a call has not come back, whether anybody waits for it or not."""
+        return any(not future.done() for future in self._asked)
 
     def start(self, call: Callable[_P, _T], *args: _P.args, **more: _P.kwargs) -> Future[_T]:
-        """Begin a call, to be waited for later."""
+        """Begin a call, to be waited for later.
+
+        Raises:
+            StoreUnavailable: the daemon has to stop: a store that is slow would hold it up with every call.
+        """
+        self._check_deadline()
         future = self._executor.submit(call, *args, **more)
-        self._last = future  # type: ignore[assignment]
+        self._asked = [*(each for each in self._asked if not each.done()), future]
         return future
 
     def wait(self, future: Future[_T]) -> _T:
         """What a call comes to.
 
         Raises:
-            StoreUnavailable: the daemon has to stop before there is an answer; or what the call raises.
+            StoreUnavailable: there is no answer in time; or what the call raises.
         """
         began = self._clock.monotonic()
         while True:
@@ -56,10 +64,16 @@ class StoreCalls:
                 return future.result(timeout=LOOK_EVERY_S)
             except TimeoutError:
                 if future.done():
-                    raise
-                if self.deadline is not None and self._clock.monotonic() > self.deadline:
-                    raise StoreUnavailable("the store did not answer before the daemon had to stop") from None
-                self._while_waiting(self._clock.monotonic() - began)
+                    return future.result()  # just now; or the call itself ran into a time-out
+            self._check_deadline()
+            waited_s = self._clock.monotonic() - began
+            self._while_waiting(waited_s)
+            if waited_s >= self.patience_s:
+                raise StoreUnavailable(f"the store has not answered for {waited_s:.0f} s")
+
+    def _check_deadline(self) -> None:
+        if self.deadline is not None and self._clock.monotonic() > self.deadline:
+            raise StoreUnavailable("the store did not answer before the daemon had to stop")
 
     def __call__(self, call: Callable[_P, _T], *args: _P.args, **more: _P.kwargs) -> _T:
         """Make a call and wait for it."""

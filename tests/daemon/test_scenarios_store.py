@@ -149,11 +149,15 @@ def test_a_hanging_store_does_not_hold_up_the_stop(rig: Rig) -> None:
     rig.turn()
     store, release = rig.store, threading.Event()
     assert store is not None
-    store.before = lambda batch: release.wait(20) and None
+
+    def hang(_batch: Batch) -> None:
+        rig.clock.advance(60.0)
+        release.wait(20)
+
+    store.before = hang
     rig.write("a.jsonl", natives("a", 0, 5))
     rig.look()
     rig.running.stop()
-    rig.clock.advance(60.0)
     rig.running.finish()
     assert rig.running.is_stuck
     release.set()
