@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from functools import reduce
 from operator import attrgetter
 from typing import Final
 
@@ -178,27 +177,32 @@ class Appending:
         the two the store would have the file further than the poison, which a rewrite then took away unsaid. What our
         own code has a fault with waits in `unforeseen` until it is known whether it is to blame.
         """
+        receipt = Receipt(stored=0, duplicates=0)
+        parts = self._parts(records, error, unforeseen)
+        while parts:
+            batch = Batch(sorted(parts.pop(), key=_TIME))
+            try:
+                receipt = _sum(receipt, self._calls(self._append, batch))
+            except RecordRejected as refusal:
+                parts += self._parts(batch.records, refusal, unforeseen)
+        return receipt
+
+    def _parts(
+        self, records: Sequence[Record], error: RecordRejected, unforeseen: list[Reject]
+    ) -> list[Sequence[Record]]:
+        """What of refused records is to be tried now, the last part first; none of poison that stands alone."""
         if len(records) == 1:
             refused = self._refused(records[0], error)
             if error.number == UNFORESEEN:
                 unforeseen.append(refused)
             else:
                 self._write_rejects([refused])
-            return Receipt(stored=0, duplicates=0)
+            return []
         if error.index is None:
             in_file_order = sorted(records, key=_OFFSET)
-            parts = [in_file_order[: len(records) // 2], in_file_order[len(records) // 2 :]]
-        else:
-            others = [record for index, record in enumerate(records) if index != error.index]
-            parts = [[records[error.index]], others]
-        return reduce(_sum, [self._append_or_bisect(part, unforeseen) for part in parts])
-
-    def _append_or_bisect(self, records: Sequence[Record], unforeseen: list[Reject]) -> Receipt:
-        batch = Batch(sorted(records, key=_TIME))
-        try:
-            return self._calls(self._append, batch)
-        except RecordRejected as error:
-            return self._append_without_poison(batch.records, error, unforeseen)
+            return [in_file_order[len(records) // 2 :], in_file_order[: len(records) // 2]]
+        others = [record for index, record in enumerate(records) if index != error.index]
+        return [others, [records[error.index]]]
 
     def _refused(self, record: Record, error: RecordRejected) -> Reject:
         """The dead letter of a record that the store refuses, with its raw bytes if they can still be read."""

@@ -236,6 +236,17 @@ def test_a_record_that_the_store_refuses_is_dead_lettered_and_its_batch_stored(r
     assert rig.status().lag_bytes == 0
 
 
+@pytest.mark.parametrize("index_known", [True, False])
+def test_a_batch_of_which_the_store_refuses_very_many_records_stops_nothing(rig: Rig, index_known: bool) -> None:
+    rig.start()
+    assert rig.store is not None
+    rig.store.before = refusing(*(f"a-{n}" for n in range(500)), index_known=index_known)
+    rig.write("a.jsonl", natives("a", 0, 510))
+    rig.settle()
+    assert rig.counted() == expected("a", 10, 500)
+    assert rig.rejected() == Counter({"store_refused:1620": 500})
+
+
 def test_a_refused_record_of_a_deleted_file_is_kept_as_it_was_understood(rig: Rig) -> None:
     path = rig.write("a.jsonl", natives("a", 0, 3))
     rig.start()
