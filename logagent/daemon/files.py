@@ -326,7 +326,7 @@ class Files:
 
     def over_budget(self, max_deleted_bytes: int) -> list[File]:
         """The deleted files to give up, oldest first, so that unread deleted bytes come back within the budget."""
-        deleted = sorted((file for file in self if file.is_unlinked), key=lambda file: file.grown_at)
+        deleted = sorted((file for file in self if file.is_unlinked and file.lag), key=lambda file: file.grown_at)
         surplus = sum(file.lag for file in deleted) - max_deleted_bytes
         given_up = []
         for file in deleted:

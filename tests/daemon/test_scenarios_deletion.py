@@ -98,6 +98,31 @@ def test_deleted_files_over_the_budget_are_given_up_oldest_first_and_in_the_ledg
     assert rig.status().totals.lost_bytes == sizes["a"] + sizes["b"]
 
 
+def test_a_deleted_file_that_was_read_is_not_given_up_for_another_that_is_over_the_budget(
+    make_rig: Callable[..., Rig],
+) -> None:
+    """That would free nothing, and what a process still writes into it would be lost."""
+    rig = make_rig(max_deleted_bytes=100)
+    read = rig.write("a.jsonl", natives("a", 0, 10))
+    rig.start()
+    rig.settle()
+    with read.open("ab", buffering=0) as writer:
+        writer.write(natives("a", 10, 10).encode())
+        rig.settle(1)
+        rig.rest(1)
+        read.unlink()
+        rig.take_store_away()
+        unread = rig.write("b.jsonl", natives("b", 0, 10))
+        rig.turn()
+        unread.unlink()
+        rig.rest(10)
+        writer.write(natives("a", 20, 10).encode())
+    rig.bring_store_back()
+    rig.rest(120)
+    assert rig.counted() == expected("a", 30)
+    assert [name for name, _start, _end in rig.losses()] == ["b.jsonl"]
+
+
 def test_a_file_gone_at_the_start_is_lost_only_after_a_grace(rig: Rig) -> None:
     """It may have been renamed or copied to where the next looks find it."""
     path = rig.write("a.jsonl", natives("a", 0, 10))
