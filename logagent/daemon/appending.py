@@ -124,6 +124,10 @@ class Appending:
         """True if nothing was acknowledged since the store's last mark."""
         return not self._unmarked
 
+    def goes_on_unmarked(self, stream: Stream) -> None:
+        """It was taken up where another is acknowledged, which the next mark makes good for both."""
+        self._unmarked.add(stream)
+
     def marked(self) -> None:
         """The store was marked: what was acknowledged is there to stay."""
         for stream in self._unmarked:

@@ -120,7 +120,7 @@ class Recognition:
             assert twin.fingerprint is not None
             if _has_place(tail, twin):
                 self._claim(twin)
-                return self._follow(file, first, twin.fingerprint, twin.cursor)
+                return self._follow(file, first, twin.fingerprint, twin.cursor, marked=self._marked(twin))
         fingerprint = fingerprint_of(first, file.identity, file.home, self.rules.host, file.rewrites)
         cursor = _line_start(tail, file.begin_at or 0)
         file.begun_at = cursor.offset
@@ -132,7 +132,7 @@ class Recognition:
         for twin in self._twins(file, stream.first_line):
             is_further = twin.fingerprint == stream.fingerprint and twin.cursor.offset > stream.read.offset
             if is_further and _has_place(file.tail, twin):
-                return self._follow(file, stream.first_line, stream.fingerprint, twin.cursor)
+                return self._follow(file, stream.first_line, stream.fingerprint, twin.cursor, marked=self._marked(twin))
         return stream
 
     def _twins(self, file: File, first: FirstLine) -> list[FileEntry]:
@@ -144,12 +144,19 @@ class Recognition:
         """The files there are now with that first line."""
         return list(self._with_first_line.get(content_hash, {}).values())
 
+    def _marked(self, twin: FileEntry) -> Cursor | None:
+        """Where the store's last mark was, if that file has gone on since: who takes its place knows no better."""
+        streams = [file.stream for file in self._beginning_with(twin.content_hash)]
+        return next((stream.marked for stream in streams if stream and stream.acknowledged is twin.cursor), None)
+
     def _claim(self, twin: FileEntry) -> None:
         """Its place is taken: no other file may go on from it. (A file that is still there claims for itself.)"""
         if twin in self.gone and not twin.is_timed:
             self.gone.replace(twin, msgspec.structs.replace(twin, claimed=True))
 
-    def _follow(self, file: File, first: FirstLine, fingerprint: int, cursor: Cursor) -> Stream:
+    def _follow(
+        self, file: File, first: FirstLine, fingerprint: int, cursor: Cursor, *, marked: Cursor | None = None
+    ) -> Stream:
         shown = printable(file.home)
         context = msgspec.structs.replace(
             self.rules.context,
@@ -157,6 +164,7 @@ class Recognition:
             script_name=script_name_of(shown),
         )
         file.stream = Stream(context, first, cursor)
+        file.stream.marked = marked
         alike = self._with_first_line.setdefault(first.content_hash, {})
         alike[id(file)] = file
         if len(alike) > 1:

@@ -211,6 +211,8 @@ class Shipper:
         stream = self._recognition.identify(file, is_over=is_over)
         if stream is None:
             return file.is_looking_on
+        if stream.marked is not None:
+            self.appending.goes_on_unmarked(stream)
         if stream.fingerprint in self._recognition.cut:
             self.settle()
             stored_end = self._calls(self._store.stored_end, stream.fingerprint)

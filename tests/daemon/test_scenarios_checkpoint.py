@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import json
 import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -127,17 +129,24 @@ def test_an_older_snapshot_of_the_state_doubles_nothing(rig: Rig) -> None:
     assert rig.status().totals.duplicates == 5
 
 
+def marked_now(rig: Rig) -> dict[str, bytes]:
+    """The store's files at its mark; no other is due before time goes on."""
+    rig.write("mark.jsonl", native("mark"))
+    rig.look()
+    rig.running.try_turn(flush=True)
+    return {path.name: path.read_bytes() for path in rig.state.glob("logs.db*")}
+
+
 def test_power_loss_in_an_outage_takes_nothing_that_the_checkpoint_counts_on(rig: Rig) -> None:
     """It takes what the store committed since its last mark, and the checkpoint is saved without a mark meanwhile."""
     rig.write("a.jsonl", natives("a", 0, 5))
     rig.start()
     rig.settle()
-    synced = {path.name: path.read_bytes() for path in rig.state.glob("logs.db*")}
+    synced = marked_now(rig)
     rig.write("a.jsonl", natives("a", 5, 5))
     rig.look()
     rig.running.try_turn(flush=True)
-    rig.running.shipper.settle()
-    assert rig.counted() == expected("a", 10)
+    assert rig.counted() == expected("a", 10) + Counter(["mark"])
     rig.take_store_away()
     assert rig.store is not None
     rig.store.mark = unavailable
@@ -150,7 +159,37 @@ def test_power_loss_in_an_outage_takes_nothing_that_the_checkpoint_counts_on(rig
         (rig.state / name).write_bytes(content)
     rig.start()
     rig.settle()
-    assert rig.counted() == expected("a", 15)
+    assert rig.counted() == expected("a", 15) + Counter(["mark"])
+    assert rig.running.shipper.saving.rereads == []
+
+
+def test_power_loss_in_an_outage_takes_nothing_from_a_packed_file_that_went_on_where_its_original_was(rig: Rig) -> None:
+    """It knows no more of the store than its original did: that the last lines are there, but not to stay."""
+    path = rig.write("a.jsonl", natives("a", 0, 5))
+    rig.start()
+    rig.settle()
+    synced = marked_now(rig)
+    rig.write("a.jsonl", natives("a", 5, 5))
+    rig.look()
+    rig.running.try_turn(flush=True)
+    (rig.logs / "a.jsonl.1.gz").write_bytes(gzip.compress(path.read_bytes()))
+    path.unlink()
+    rig.look()
+    rig.running.try_turn(flush=True)
+    rig.take_store_away()
+    assert rig.store is not None
+    rig.store.mark = unavailable
+    rig.write("b.jsonl", natives("b", 0, 1))
+    rig.rest(30)
+    rig.kill()
+    for path in rig.state.glob("logs.db*"):
+        path.unlink()
+    for name, content in synced.items():
+        (rig.state / name).write_bytes(content)
+    rig.start()
+    rig.rest(120)
+    assert (rig.counted(), rig.losses()) == (expected("a", 10) + Counter(["mark", "b-0"]), [])
+    assert rig.running.shipper.saving.rereads == []
 
 
 @pytest.mark.parametrize("is_deleted", [False, True])
