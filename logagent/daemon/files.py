@@ -267,7 +267,8 @@ class Files:
         if file in self._detached:
             self._detached.remove(file)
         if file.greatest_size and not self.recognition.has_entry(file):
-            self.gone.add(msgspec.structs.replace(file.entry(), gone_us=now_us))
+            entry = file.entry() if file.compression else file.marked_entry()  # how far a packed one was, nobody knows
+            self.gone.add(msgspec.structs.replace(entry, gone_us=now_us))
         self.recognition.forget(file)
 
     # ---- reading and letting go ----------------------------------------------------------------------------

@@ -192,6 +192,37 @@ def test_power_loss_in_an_outage_takes_nothing_from_a_packed_file_that_went_on_w
     assert rig.running.shipper.saving.rereads == []
 
 
+def test_what_power_loss_takes_of_a_deleted_file_that_was_not_held_any_more_is_in_the_ledger(
+    make_rig: Callable[..., Rig],
+) -> None:
+    """Its descriptor was needed for another file, and it was deleted before the store was marked."""
+    rig = make_rig(max_open=1)
+    rig.write("a.jsonl", natives("a", 0, 5))
+    rig.start()
+    rig.settle()
+    synced = marked_now(rig)
+    path = rig.write("a.jsonl", natives("a", 5, 5))
+    rig.look()
+    rig.running.try_turn(flush=True)
+    rig.write("b.jsonl", natives("b", 0, 1))
+    rig.look()
+    path.unlink()
+    rig.take_store_away()
+    assert rig.store is not None
+    rig.store.mark = unavailable
+    rig.rest(30)
+    rig.kill()
+    for path in rig.state.glob("logs.db*"):
+        path.unlink()
+    for name, content in synced.items():
+        (rig.state / name).write_bytes(content)
+    rig.start()
+    rig.rest(120)
+    assert rig.counted() == expected("a", 5) + Counter(["mark", "b-0"])
+    half = len(natives("a", 0, 5))
+    assert rig.losses() == [("a.jsonl", half, half + len(natives("a", 5, 5)))]
+
+
 @pytest.mark.parametrize("is_deleted", [False, True])
 def test_power_loss_of_the_store_s_machine_alone_takes_nothing(rig: Rig, *, is_deleted: bool) -> None:
     """What was acknowledged since the last mark is sent again after any outage, though the daemon lived through it."""
