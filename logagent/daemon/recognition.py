@@ -262,6 +262,13 @@ class Recognition:
         """True if other files are followed that begin with the same line and are one stream with this one."""
         return len(self._with_fingerprint(stream.fingerprint, stream.first_line.content_hash)) > 1
 
+    def was_read_further(self, stream: Stream) -> bool:
+        """True if another file with the same content was read beyond where this one stands."""
+        files = self._with_fingerprint(stream.fingerprint, stream.first_line.content_hash)
+        gone = self.gone.with_first_line(stream.first_line.content_hash)
+        entries = [*(file.entry() for file in files), *(e for e in gone if e.fingerprint == stream.fingerprint)]
+        return any(entry.cursor.offset > stream.read.offset for entry in entries)
+
     def others_of(self, entry: FileEntry) -> list[FileEntry]:
         """What is known of the same content, of files there are and of others that are gone."""
         if entry.fingerprint is None:

@@ -219,9 +219,13 @@ class Shipper:
             self._recognition.stored_of_cut(stream, NOTHING_STORED if stored_end is None else stored_end)
             self._save_beginnings()  # after a crash the store would be asked again, and have what is read now
             return True
-        is_final = is_last or tail.is_finished or now - file.grown_at >= self._fold_quiet_s(file)
+        is_quiet = is_last or tail.is_finished or now - file.grown_at >= self._fold_quiet_s(file)
+        is_whole_elsewhere = is_quiet and self._is_whole_elsewhere(stream, tail)
+        is_final = is_quiet and not is_whole_elsewhere
         if stream.is_held and is_final:
             stream.look_again()
+        elif is_whole_elsewhere:
+            stream.is_held = False
         end = stream.read.offset + share
         while file.stream is stream and not stream.is_exhausted and stream.read.offset < end:
             self.appending.give_way()
@@ -239,6 +243,10 @@ class Shipper:
     def _fold_quiet_s(self, file: File) -> float:
         """A packer may pause anywhere in a record; its original may have been read, as another record, meanwhile."""
         return self.files.rules.close_after_s if file.compression else FOLD_QUIET_S
+
+    def _is_whole_elsewhere(self, stream: Stream, tail: Tail) -> bool:
+        """True for the open record at a packed file's cut: taken as it is, what follows would be another's lines."""
+        return tail.is_packed and not tail.is_finished and self._recognition.was_read_further(stream)
 
     def _rewritten(self, file: File, stream: Stream, piece: Rewritten, now: float) -> None:
         """What was read of the former content but not acknowledged stands: it was read before the change was seen."""

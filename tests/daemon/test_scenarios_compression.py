@@ -234,3 +234,39 @@ def test_a_packer_that_pauses_within_a_record_doubles_none_of_its_lines(
     rig.rest(90)
     messages = [record.line.message for record in rig.records()]
     assert messages == ["it broke\n  File one\n  File two", "next"]
+
+
+@pytest.mark.parametrize("pauses_s", [(10, 10), (10, 70), (70, 10), (70, 70)])
+@pytest.mark.parametrize("is_deleted", [False, True])
+def test_a_packer_that_pauses_twice_within_a_record_doubles_none_of_its_lines(
+    rig: Rig, pauses_s: tuple[int, int], is_deleted: bool
+) -> None:
+    """However far it has come: its original was read further, and has whole what is cut here."""
+    parts = [
+        "2026-11-22 15:00:00.000 | ERROR    | mod:function:1 - it broke\n",
+        "  File one\n",
+        "  File two\n2026-11-22 15:00:01.000 | INFO     | mod:function:2 - next\n",
+    ]
+    original = rig.write("a.jsonl.1", "".join(parts))
+    packer = zlib.compressobj(wbits=31)
+    rig.start()
+    for part, pause_s in zip(parts, pauses_s, strict=False):
+        rig.write("a.jsonl.1.gz", packer.compress(part.encode()) + packer.flush(zlib.Z_SYNC_FLUSH))
+        rig.rest(pause_s)
+    rig.write("a.jsonl.1.gz", packer.compress(parts[-1].encode()) + packer.flush())
+    if is_deleted:
+        original.unlink()
+    rig.rest(90)
+    messages = [record.line.message for record in rig.records()]
+    assert messages == ["it broke\n  File one\n  File two", "next"]
+
+
+def test_a_packed_file_that_stays_cut_within_a_record_is_let_go_though_its_original_has_it_whole(rig: Rig) -> None:
+    text = "2026-11-22 15:00:00.000 | ERROR    | mod:function:1 - it broke\n  File one\n"
+    rig.write("a.jsonl.1", text + "  File two\n")
+    packer = zlib.compressobj(wbits=31)
+    rig.write("a.jsonl.1.gz", packer.compress(text.encode()) + packer.flush(zlib.Z_SYNC_FLUSH))
+    rig.start()
+    rig.rest(120)
+    assert (rig.status().state, rig.status().lag_bytes) == ("ok", 0)
+    assert rig.messages() == ["it broke\n  File one\n  File two"]
