@@ -119,8 +119,20 @@ class Files:
             self._meet(sighting, look, now)
             return
         if (sighting.size, sighting.ctime_ns) != (file.size, file.ctime_ns):
-            self._changed(file, sighting.size, sighting.ctime_ns, now, now_us)  # what is lost was seen by its old name
+            size, ctime_ns = self._size_now(file, sighting)
+            self._changed(file, size, ctime_ns, now, now_us)  # what is lost was seen by its old name
         self._moved_to(file, sighting.path, look, names)
+
+    def _size_now(self, file: File, sighting: Sighting) -> tuple[int, int]:
+        """Its size and ctime: those of the sighting, unless it was cut since; then it was still whole when it was seen.
+
+        What is read of it now would else be taken for as long as that, and the rest of it for lost.
+        """
+        facts = self._facts(file, file.tail) if file.tail is not None and file.seen is None else None
+        if facts is None or not facts.size < sighting.size >= file.size:
+            return sighting.size, sighting.ctime_ns
+        file.greatest_size = max(file.greatest_size, sighting.size)
+        return facts.size, facts.ctime_ns
 
     def _moved_to(self, file: File, path: bytes, look: Look, names: Names) -> None:
         """Its name, where its former one does not lead to it any more (else it is a link, an alias)."""

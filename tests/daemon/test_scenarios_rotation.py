@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from collections import Counter
 
+from logagent.daemon.discovery import Discovery
+from logagent.daemon.patterns import Patterns
 from tests.daemon.rig import Rig, expected, native, natives
 
 
@@ -194,6 +197,20 @@ def test_two_equal_files_that_part_ways_are_both_stored(rig: Rig) -> None:
     rig.start()
     rig.settle()
     assert rig.counted() == expected("same", 10) + expected("a", 5, 10) + expected("b", 5, 10)
+
+
+def test_a_file_that_is_copied_and_cut_after_it_was_seen_and_before_it_is_read_is_no_loss(rig: Rig) -> None:
+    """A look takes its time: the size that it saw was that of what stands in the copy now."""
+    path = rig.write("a.jsonl", natives("a", 0, 10))
+    rig.start()
+    rig.settle()
+    rig.write("a.jsonl", natives("a", 10, 10))
+    look = Discovery([os.fsencode(rig.logs)], Patterns(rig.include), clock_ns=time.time_ns).sweep()
+    shutil.copy(path, rig.logs / "a.jsonl.1")
+    path.write_text(native("b-0"))
+    rig.running.files.take(look, rig.clock.monotonic(), rig.clock.now_us())
+    rig.rest(120)
+    assert (rig.counted(), rig.losses()) == (expected("a", 20) + Counter(["b-0"]), [])
 
 
 def test_an_untimed_file_rotated_by_copytruncate_is_stored_once(rig: Rig) -> None:
