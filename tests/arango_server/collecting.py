@@ -137,6 +137,8 @@ def _into(plan: Plan, parts: dict[str, Tree[Any]]) -> tuple[str, Any] | None:
         return None
     children = parts["into_all"].children
     kept = list(plan.local)
+    if len(children) == 1 and any(name[0].isdigit() for name in plan.scope):
+        raise Unsupported("INTO with all variables, some of them destructured")
     if len(children) > 1:
         kept = [name_of(name.children[0]) for name in children[1].children]
         if missing := [name for name in kept if name not in plan.scope]:

@@ -481,7 +481,7 @@ PLACE: Final = re.compile(
 )
 
 
-@aql(2)
+@aql(2, 3)
 def date_format(context: Any, args: list[Any]) -> str | None:
     ms = to_ms(context, "DATE_FORMAT", args[0])
     if ms is None:
@@ -489,6 +489,10 @@ def date_format(context: Any, args: list[Any]) -> str | None:
     if not isinstance(args[1], str):
         invalid_argument(context, "DATE_FORMAT")
         return None
+    if len(args) > 2:
+        if re.search(r"%[tzTZ]", args[1]):
+            raise Unsupported("DATE_FORMAT of a whole date in a time zone")
+        ms = _local(context, ms, args[2])
     if moment(ms).year < 1000:
         raise Unsupported("DATE_FORMAT of years before 1000")
     return PLACE.sub(lambda match: _placed(match[1], moment(ms), ms), args[1])
