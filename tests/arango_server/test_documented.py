@@ -104,3 +104,28 @@ def test_a_filter_on_a_variable_may_use_an_index_as_well(client: Client) -> None
     query = "FOR d IN c LET v = d.a FILTER v > 0 RETURN v"
     assert client.send("POST", "/_api/cursor", {"query": query}).status == 501
     assert client.query(query.replace("RETURN", "SORT v RETURN")) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "text"),
+    [
+        ("PUT", "/_api/cursor", None, "expecting PUT /_api/cursor/<cursor-id>"),
+        ("PUT", "/_api/collection", {}, "expected PUT /_api/collection/<collection-name>/<action>"),
+        ("POST", "/_api/import?collection=c&type=list", {}, "expecting a JSON array in the request"),
+        ("POST", "/_api/import?collection=c", {}, "no JSON array found in second line"),
+        ("POST", "/_api/import?collection=c", "[1]\n[2]", "no JSON string array found in first line"),
+    ],
+)
+def test_requests_that_lack_something_are_told_what(
+    client: Client, method: str, path: str, body: Any, text: str
+) -> None:
+    """400, by its status and its number."""
+    answer = client.send(method, path, body)
+    assert (answer.status, answer.body["errorNum"], answer.body["errorMessage"]) == (400, 400, text)
+
+
+def test_of_a_query_that_is_only_parsed_we_say_when_it_is_none(client: Client) -> None:
+    """Its tree is refused."""
+    answer = client.send("POST", "/_api/query", {"query": "FOR i IN 1..100 FILTER i = 1 RETURN i"})
+    assert (answer.status, answer.body["errorNum"]) == (400, 1501)
+    assert client.send("POST", "/_api/query", {"query": "RETURN 1"}).status == 501

@@ -175,6 +175,12 @@ def checksum(request: Request, name: str) -> Response:
     return _located(request, **summary(collection), **about)
 
 
+@route("PUT", "/_api/collection")
+def nothing(request: Request) -> Response:
+    """Which collection, and what to do with it?"""
+    raise ArangoError(400, "expected PUT /_api/collection/<collection-name>/<action>", status=400)
+
+
 @route("PUT", "/_api/collection/{}/load")
 def load(request: Request, name: str) -> Response:
     """Does nothing any more."""
