@@ -54,6 +54,8 @@ def aggregates(plan: Plan, tree: Tree[Any] | None) -> list[Aggregate]:
         if function not in AGGREGATORS:
             raise ArangoError(1574, "invalid aggregate expression")
         arguments = call.children[1].children if len(call.children) > 1 else []
+        if not arguments and function in ("LENGTH", "COUNT"):
+            raise Unsupported(f"{function}() of nothing: documented, and no call of a function")
         if len(arguments) != 1:
             raise ArangoError(1541, f"invalid number of arguments for function '{function}()'")
         value: Closure = plan.expression(arguments[0])

@@ -115,7 +115,8 @@ def _in_alternatives(after: list[Tree[Any]], name: str) -> set[str]:
     aliases: dict[str, set[str]] = {}
     for statement in after:
         for set_ in statement.children if statement.data == "let_statement" else ():
-            aliases[name_of(set_.children[0].children[0])] = _read_attributes([set_.children[1]], name)
+            if set_.children[1].data in ("attribute", "attribute_quoted"):
+                aliases[name_of(set_.children[0].children[0])] = _read_attributes([set_.children[1]], name)
         for used in statement.find_pred(lambda n: n.data in NAMES) if statement.data == "filter_statement" else ():
             found |= aliases.get(name_of(used.children[0]), set())
         for either in statement.find_data("or_") if statement.data == "filter_statement" else ():

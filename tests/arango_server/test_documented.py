@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from arango_server import ArangoServer
 from arango_server.client import Client
 
 TAKEN_APART = {
@@ -77,6 +78,24 @@ def test_the_job_of_a_refused_request_is_refused(client: Client) -> None:
     assert [client.send(method, f"/_api/job/{number}").status for method in ("GET", "PUT")] == [501, 501]
     sleeping = client.send("POST", "/_api/cursor", {"query": "FOR i IN 1..9 RETURN SLEEP(9)"}, later)
     assert client.send("PUT", f"/_api/job/{sleeping.headers['x-arango-async-id']}").status == 501
+
+
+def test_what_only_the_server_knows_the_order_of_is_refused(client: Client) -> None:
+    """The list of analyzers; and what the documentation says of no arguments is not what it does."""
+    assert client.send("GET", "/_api/analyzer").status == 501
+    counted = {"query": "FOR d IN c COLLECT AGGREGATE n = COUNT() RETURN n"}
+    assert client.send("POST", "/_api/cursor", counted).status == 501
+
+
+def test_users_made_with_a_database_are_as_they_are_told_to_be(server: ArangoServer, client: Client) -> None:
+    """One that is not active cannot log in."""
+    users = [{"username": name, "passwd": "pw", "active": name == "in"} for name in ("in", "out")]
+    client.send("POST", "/_api/database", {"name": "d", "users": users})
+    found = []
+    for name in ("in", "out"):
+        with Client(server, name, "pw") as own:
+            found.append(own.send("GET", "/_db/d/_api/database/current").status)
+    assert found == [200, 401]
 
 
 def test_details_of_a_build_are_refused(client: Client) -> None:

@@ -137,6 +137,8 @@ def test_recorded_requests_are_reproduced_or_refused(capsys: pytest.CaptureFixtu
 
 
 def _request(client: Client, example: Example, group: list[Example]) -> tuple[Any, Any]:
+    if (example["method"], example["path"]) == ("GET", "/_api/user"):
+        raise Unsupported("a list of users: a real server's are of all that was done on it before")
     shell = Shell(client)
     source = example["setup_js"] if isinstance(example["setup_js"], str) else ""
     if "logCurlRequest" in source:
