@@ -188,11 +188,24 @@ def _delimiter(given: dict[str, Any]) -> tuple[dict[str, Any], Split]:
         raise Unsupported("a delimiter analyzer without a delimiter")
 
     def split(text: str, strict: bool) -> list[str]:
-        if strict and ('"' in text or mark * 2 in text or text.startswith(mark) or text.endswith(mark)):
-            raise Unsupported("delimiter analyzer: quotes or empty parts")
+        if strict and (mark * 2 in text or text.startswith(mark) or text.endswith(mark)):
+            raise Unsupported("delimiter analyzer: empty parts")
+        if strict and '"' in text:
+            return _quoted_parts(text, mark)
         return text.split(mark)
 
     return {"delimiter": mark}, split
+
+
+def _quoted_parts(text: str, mark: str) -> list[str]:
+    """Parts between marks; one that stands in quotes as a whole may have marks in it."""
+    if '"' in mark:
+        raise Unsupported("delimiter analyzer: quotes in the delimiter")
+    parts = re.findall(rf'(?:"[^"]+"|[^"])+?(?={re.escape(mark)}|$)', text)
+    parts = [parts[0], *(part.removeprefix(mark) for part in parts[1:])] if parts else []
+    if mark.join(parts) != text or any('"' in part and not re.fullmatch('"[^"]+"', part) for part in parts):
+        raise Unsupported("delimiter analyzer: quotes within a part")
+    return [part.strip('"') for part in parts]
 
 
 def _multi_delimiter(given: dict[str, Any]) -> tuple[dict[str, Any], Split]:

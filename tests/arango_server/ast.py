@@ -11,6 +11,7 @@ from typing import Any, Final
 import lark
 from lark import Token, Tree
 
+from . import destructuring
 from .errors import ArangoError, Unsupported
 
 RESERVED: Final = frozenset(
@@ -76,6 +77,7 @@ def parse(text: str) -> Tree[Any]:
     for token in tree.scan_values(lambda value: isinstance(value, Token) and value.type == "NAME"):
         if token.lower() in RESERVED:
             raise syntax_error_at(text, token.line, token.column)
+    destructuring.expand(tree)
     return tree.children[0]
 
 

@@ -54,6 +54,8 @@ def aggregates(plan: Plan, tree: Tree[Any] | None) -> list[Aggregate]:
         if function not in AGGREGATORS:
             raise ArangoError(1574, "invalid aggregate expression")
         arguments = call.children[1].children if len(call.children) > 1 else []
+        if not arguments and function in ("LENGTH", "COUNT"):
+            raise Unsupported(f"{function}() of nothing: documented, and no call of a function")
         if len(arguments) != 1:
             raise ArangoError(1541, f"invalid number of arguments for function '{function}()'")
         value: Closure = plan.expression(arguments[0])
@@ -137,6 +139,8 @@ def _into(plan: Plan, parts: dict[str, Tree[Any]]) -> tuple[str, Any] | None:
         return None
     children = parts["into_all"].children
     kept = list(plan.local)
+    if len(children) == 1 and any(name[0].isdigit() for name in plan.scope):
+        raise Unsupported("INTO with all variables, some of them destructured")
     if len(children) > 1:
         kept = [name_of(name.children[0]) for name in children[1].children]
         if missing := [name for name in kept if name not in plan.scope]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from lark import Token, Tree
 from . import operators, values
 from .ast import name_of, number_of, string_of
 from .errors import ArangoError, Unsupported
+from .folding import VARYING, is_folded
 from .functions import look_up
 from .functions.numbers import integer_range
 from .functions.texts import is_like
@@ -184,6 +186,12 @@ class Expressions:
         return self._operation(operators.COMPARISONS[str(children[1])], children[0], children[2], scope)
 
     def _arithmetic(self, children: list[Any], scope: Scope) -> Closure:
+        if str(children[1]) in ("/", "%") and is_folded([children[0], children[2]], self._query.constants):
+            divisor = self.compile(children[2], scope)(self._query.constants)
+            if values.to_number(divisor) == 0:
+                self.compile(children[0], scope)
+                self._query.warn(1562, "division by zero")
+                return lambda row: None
         return self._operation(operators.ARITHMETIC[str(children[1])], children[0], children[2], scope)
 
     def _in(self, children: list[Any], scope: Scope) -> Closure:
@@ -370,6 +378,9 @@ class Expressions:
         call, query = function.call, self._query
         if name in ("DOCUMENT", "COLLECTION_COUNT"):
             query.reads_anywhere = True
+        if name not in VARYING and is_folded(arguments, query.constants):
+            value = call(query, [part(query.constants) for part in parts])
+            return lambda row: copy.deepcopy(value)
         if len(parts) == 1:
             only = parts[0]
             return lambda row: call(query, [only(row)])

@@ -29,6 +29,7 @@ HEADERS: Final = frozenset(
         "x-arango-driver",
         "x-arango-queue-time-seconds",
         "x-arango-async",
+        "x-arango-trx-id",
         "if-match",
         "if-none-match",
         "cache-control",

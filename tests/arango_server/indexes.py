@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from .errors import ArangoError, Unsupported
@@ -89,17 +90,28 @@ class Index:
             self.definition["trainingState"] = "ready"
         return str(self.definition["trainingState"])
 
-    def shown(self) -> dict[str, Any]:
-        """The definition as an answer has it."""
+    def shown(self, documents: Iterable[dict[str, Any]] = ()) -> dict[str, Any]:
+        """The definition as an answer has it, its estimate as it is for these documents."""
         if self.definition["type"] == "vector":
             self.state()
-        return dict(sorted(self.definition.items()))
+        found = dict(sorted(self.definition.items()))
+        if "selectivityEstimate" in found:
+            found["selectivityEstimate"] = self._estimate(documents)
+        return found
+
+    def _estimate(self, documents: Iterable[dict[str, Any]]) -> float:
+        """Which part of the documents has different values: the server comes to it some time after they are written."""
+        if self.definition["unique"]:
+            return 1
+        paths = [path for path in self._paths if not (self.definition["type"] == "edge" and path == ["_to"])]
+        keys = [key for document in documents if (key := self._key(document, paths)) is not None]
+        return len(set(keys)) / len(keys) if keys else 1
 
     def _has_vector(self, document: dict[str, Any]) -> bool:
         return self.definition["type"] == "vector" and isinstance(attribute_path(document, self._paths[0]), list)
 
-    def _key(self, document: dict[str, Any]) -> Any:
-        found = [attribute_path(document, path) for path in self._paths]
+    def _key(self, document: dict[str, Any], paths: list[list[str]] | None = None) -> Any:
+        found = [attribute_path(document, path) for path in paths or self._paths]
         if self.definition["sparse"] and any(value is None for value in found):
             return None
         return tuple(identity(value) for value in found)
@@ -195,10 +207,11 @@ def _persistent(body: dict[str, Any]) -> dict[str, Any]:
         "deduplicate": bool(body.get("deduplicate", True)),
         "estimates": bool(body.get("estimates", True)),
         "fields": fields,
-        "selectivityEstimate": 1,
         "sparse": bool(body.get("sparse", False)),
         "unique": bool(body.get("unique", False)),
     }
+    if found["estimates"] or found["unique"]:
+        found["selectivityEstimate"] = 1
     if "storedValues" in body:
         stored = _plain_fields(body["storedValues"])
         if len(stored) > 32 or set(stored) & set(fields):

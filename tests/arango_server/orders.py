@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .statements import Plan
 
 MOST_PROJECTIONS: Final = 5
+NAMES: Final = ("reference", "reference_quoted", "pair_short")
 KEEPING_ORDER: Final = frozenset(["PUSH", "UNIQUE"])
 
 
@@ -80,7 +81,7 @@ def _is_shown(after: list[Tree[Any]]) -> bool:
             keeps = any(True for _ in statement.find_pred(lambda node: node.data in ("into_all", "into_expr")))
             return keeps or bool(called & KEEPING_ORDER)
         if statement.data == "return_statement":
-            return any(True for _ in statement.find_data("reference"))
+            return any(True for _ in statement.find_pred(lambda node: node.data in NAMES))
         if statement.data == "limit_statement":
             return True
     return False
@@ -106,9 +107,18 @@ def _indexes(
 
 
 def _in_alternatives(after: list[Tree[Any]], name: str) -> set[str]:
-    """Attributes of which an OR in a FILTER speaks on each of its sides: it may become an IN, and use an index."""
+    """Attributes of which an OR in a FILTER speaks on each of its sides: it may become an IN, and use an index.
+
+    A FILTER on a variable that is set to an attribute may use one as well.
+    """
     found: set[str] = set()
+    aliases: dict[str, set[str]] = {}
     for statement in after:
+        for set_ in statement.children if statement.data == "let_statement" else ():
+            if set_.children[1].data in ("attribute", "attribute_quoted"):
+                aliases[name_of(set_.children[0].children[0])] = _read_attributes([set_.children[1]], name)
+        for used in statement.find_pred(lambda n: n.data in NAMES) if statement.data == "filter_statement" else ():
+            found |= aliases.get(name_of(used.children[0]), set())
         for either in statement.find_data("or_") if statement.data == "filter_statement" else ():
             sides = [_read_attributes([side], name) for side in either.children]
             if all(sides):

@@ -41,6 +41,7 @@ class Query:
         self.nodes: list[dict[str, Any]] = [{"type": "SingletonNode"}]
         self.modified: set[str] = set()
         self.variables: dict[str, Collection] = {}
+        self.constants: dict[str, Value] = {}
         self.vector_sorts: set[str] = set()
         self.reads_anywhere = False
         self.searches: dict[str, Any] = {}
@@ -50,6 +51,7 @@ class Query:
         self._used: set[str] = set()
         self._written: dict[str, tuple[Collection, Any]] = {}
         self.deadline: float | None = None
+        self.slept_s = 0.0
         self.tree = ast.parse(text)
         self._check_binds()
         self._plan = Plan(self, self.tree, frozenset(), outermost=True)

@@ -16,6 +16,7 @@ from .errors import ArangoError, Unsupported
 from .functions.dates import parse_date
 from .http import HEADERS, Request, Response, find_route
 from .storage import Database, User, WriteOptions, tick
+from .transactions import HEADER, INSIDE, Transaction, check_beside
 from .values import attribute_path, rank, to_json
 
 _ = endpoints
@@ -68,7 +69,7 @@ class ArangoServer:
         self.databases: dict[str, Database] = {}
         self.cursors: dict[tuple[str, str], Any] = {}
         self.jobs: dict[str, Response] = {}
-        self.transactions: dict[str, str] = {}
+        self.transactions: dict[str, Transaction] = {}
         self.results_cache = dict(RESULTS_CACHE)
         self.requests: list[Logged] = []
         self.latency_s = 0.0
@@ -189,7 +190,26 @@ class ArangoServer:
         request = Request(self, method, path, path.split("/"), params, headers, body, database, user)
         if "collection" in route.params and "collection" not in params:
             raise ArangoError(1208, "illegal name")
-        return route.handler(request, *(unquote(argument) for argument in arguments))
+        parts_of_path = [unquote(argument) for argument in arguments]
+        transaction = self._transaction(headers, database, path)
+        if transaction is None:
+            return route.handler(request, *parts_of_path)
+        transaction.enter()
+        try:
+            return route.handler(request, *parts_of_path)
+        finally:
+            transaction.leave()
+
+    def _transaction(self, headers: dict[str, str], database: Database, path: str) -> Transaction | None:
+        """The one that a request says it is in."""
+        number = headers.get(HEADER)
+        if number is None:
+            check_beside(self.transactions, path)
+            return None
+        found = self.transactions.get(number)
+        if found is None or found.database is not database or not path.startswith(INSIDE):
+            raise Unsupported("a transaction that is not known, or a request that is not made in one")
+        return found
 
     def _authenticate(self, header: str) -> User:
         kind, _, text = header.partition(" ")

@@ -73,7 +73,9 @@ class Plan:
             if name in self.scope:
                 raise ArangoError(1511, f"variable '{name}' is assigned multiple times (while parsing)")
             self.scope |= {name}
-            self.local.append(name)
+            self.query.constants.pop(name, None)
+            if not name[0].isdigit():
+                self.local.append(name)
 
     def options(self, tree: Tree[Any] | None, known: frozenset[str]) -> dict[str, Value]:
         """OPTIONS as a dictionary; unknown ones are refused."""
@@ -142,20 +144,20 @@ class Plan:
             self._for_collection(name, found, options)
             return
         options = self.options(parts.get("options"), SEARCH_OPTIONS)
-        if found.properties.get("primarySort") and self._shows_order(name):
+        if found.properties.get("primarySort") and self._shows_order():
             raise Unsupported("a view with primarySort in no order of the query's own")
         self.declare(name)
         self.query.nodes.append({"type": "EnumerateViewNode", "view": found.name})
         condition = parts["search"].children[0] if "search" in parts else None
         self.stages.append(self.query.search_stage(found, name, condition, self.scope, options))
 
-    def _shows_order(self, name: str) -> bool:
+    def _shows_order(self) -> bool:
         """Does the result tell in which order that FOR gave its rows?"""
         later = self.statements[self.at + 1 :]
         if {"sort_statement", "collect_statement"} & {str(statement.data) for statement in later}:
             return False
-        returned = later[-1].find_data("reference") if later else ()
-        return any(name_of(reference.children[0]) == name for reference in returned)
+        reads = ("reference", "reference_quoted", "pair_short")
+        return bool(later) and any(True for _ in later[-1].find_pred(lambda node: node.data in reads))
 
     def _for_collection(self, name: str, collection: Collection, options: dict[str, Value]) -> None:
         query = self.query
@@ -200,6 +202,8 @@ class Plan:
             vectors.check_let(self, name, assignment.children[1])
             value = self.expression(assignment.children[1])
             self.declare(name)
+            if self.query.expressions.is_constant(assignment.children[1]):
+                self.query.constants[name] = value({})
             self.query.nodes.append({"type": "CalculationNode"})
             self.stages.append(_let_stage(name, value))
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 
+from ..errors import Unsupported
 from ..http import Request, Response, ok, route
 
 
+@route("PUT", "/_api/version", "details")
 @route("GET", "/_api/version", "details")
 def version(request: Request) -> Response:
-    """Any user may ask; details only tell the version here."""
+    """Any user may ask, by any method."""
+    if request.flag("details"):
+        raise Unsupported("details of a build")
     return Response(
         200,
         {

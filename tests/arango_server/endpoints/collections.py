@@ -46,9 +46,10 @@ def described(collection: Collection) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _located(request: Request, collection: Collection, what: str, **attributes: Any) -> Response:
+def _located(request: Request, **attributes: Any) -> Response:
+    """It says where the request went, by the name or number that stood there."""
     answer = ok(**attributes)
-    answer.headers["location"] = f"/_db/{request.database.name}/_api/collection/{collection.name}/{what}"
+    answer.headers["location"] = f"/_db/{request.database.name}{request.path}"
     return answer
 
 
@@ -142,21 +143,21 @@ def one(request: Request, name: str) -> Response:
 def properties(request: Request, name: str) -> Response:
     """All of it."""
     collection = request.collection(name)
-    return _located(request, collection, "properties", **described(collection))
+    return _located(request, **described(collection))
 
 
 @route("GET", "/_api/collection/{}/count")
 def count(request: Request, name: str) -> Response:
     """The number of documents."""
     collection = request.collection(name)
-    return _located(request, collection, "count", **described(collection), count=len(collection.documents))
+    return _located(request, **described(collection), count=len(collection.documents))
 
 
 @route("GET", "/_api/collection/{}/revision")
 def revision(request: Request, name: str) -> Response:
     """Another one after each change."""
     collection = request.collection(name)
-    return _located(request, collection, "revision", **described(collection), revision=str(collection.version))
+    return _located(request, **described(collection), revision=str(collection.version))
 
 
 @route("GET", "/_api/collection/{}/checksum", "withRevisions withData")
@@ -171,34 +172,47 @@ def checksum(request: Request, name: str) -> Response:
         total ^= int.from_bytes(digest[:8], "big")
     newest = max((document["_rev"] for document in collection.documents.values()), default="0")
     about = {"checksum": str(total), "revision": newest}
-    return _located(request, collection, "checksum", **summary(collection), **about)
+    return _located(request, **summary(collection), **about)
+
+
+@route("PUT", "/_api/collection")
+def nothing(request: Request) -> Response:
+    """Which collection, and what to do with it?"""
+    raise ArangoError(400, "expected PUT /_api/collection/<collection-name>/<action>", status=400)
 
 
 @route("PUT", "/_api/collection/{}/load")
 def load(request: Request, name: str) -> Response:
     """Does nothing any more."""
     collection = request.collection(name)
-    return _located(request, collection, "load", **summary(collection), count=len(collection.documents))
+    return _located(request, **summary(collection), count=len(collection.documents))
+
+
+@route("PUT", "/_api/collection/{}/unload")
+def unload(request: Request, name: str) -> Response:
+    """Does nothing any more."""
+    return _located(request, **summary(request.collection(name)))
 
 
 @route("PUT", "/_api/collection/{}/compact")
 def compact(request: Request, name: str) -> Response:
     """Nothing that one could see."""
     collection = request.collection(name, "rw")
-    return _located(request, collection, "compact", **summary(collection))
+    return _located(request, **summary(collection))
 
 
 @route("PUT", "/_api/collection/{}/loadIndexesIntoMemory")
 def load_indexes(request: Request, name: str) -> Response:
     """Nothing that one could see."""
-    return _located(request, request.collection(name), "loadIndexesIntoMemory", result=True)
+    request.collection(name)
+    return _located(request, result=True)
 
 
 @route("PUT", "/_api/collection/{}/recalculateCount")
 def recalculate_count(request: Request, name: str) -> Response:
     """It is right already."""
     collection = request.collection(name, "rw")
-    return _located(request, collection, "recalculateCount", result=True, count=len(collection.documents))
+    return _located(request, result=True, count=len(collection.documents))
 
 
 @route("PUT", "/_api/collection/{}/properties")
@@ -215,7 +229,7 @@ def change(request: Request, name: str) -> Response:
     if "computedValues" in body:
         changed["computedValues"] = _computed(body["computedValues"])
     collection.properties = collection.properties | changed
-    return _located(request, collection, "properties", **described(collection))
+    return _located(request, **described(collection))
 
 
 @route("PUT", "/_api/collection/{}/truncate", "waitForSync compact")
@@ -223,7 +237,7 @@ def truncate(request: Request, name: str) -> Response:
     """All documents go."""
     collection = request.collection(name, "rw")
     collection.truncate()
-    return _located(request, collection, "truncate", **summary(collection))
+    return _located(request, **summary(collection))
 
 
 @route("PUT", "/_api/collection/{}/rename")
@@ -239,9 +253,7 @@ def rename(request: Request, name: str) -> Response:
     old = collection.name
     request.database.collections[new] = request.database.collections.pop(old)
     collection.name = new
-    answer = _located(request, collection, "rename", **summary(collection))
-    answer.headers["location"] = f"/_db/{request.database.name}/_api/collection/{old}/rename"
-    return answer
+    return _located(request, **summary(collection))
 
 
 @route("DELETE", "/_api/collection/{}", "isSystem")

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Final
 
+from .. import ast
 from ..errors import ArangoError, Unsupported
 from ..http import Request, Response, ok, route
 from ..query import Query
@@ -155,6 +156,12 @@ def next_(request: Request, number: str) -> Response:
     return Response(200, answer)
 
 
+@route("PUT", "/_api/cursor")
+def next_of_none(request: Request) -> Response:
+    """Which cursor?"""
+    raise ArangoError(400, "expecting PUT /_api/cursor/<cursor-id>", status=400)
+
+
 @route("PUT", "/_api/cursor/{}")
 def next_old(request: Request, number: str) -> Response:
     """The old spelling."""
@@ -195,6 +202,14 @@ def explain(request: Request) -> Response:
         "variables": [], "isModificationQuery": query.writes,
     }  # fmt: skip
     return ok(plan=plan, cacheable=False, warnings=query.warnings, stats={})
+
+
+@route("POST", "/_api/query")
+def parse(request: Request) -> Response:
+    """Only whether it is AQL at all."""
+    request.need("ro")
+    ast.parse(str(request.object("query").get("query", "")))
+    raise Unsupported("the tree of a query")
 
 
 def _as_one_operation(nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:

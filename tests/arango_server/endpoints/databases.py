@@ -53,8 +53,8 @@ def create(request: Request) -> Response:
     for one in body.get("users") or [{"username": request.user.name if request.user else "root"}]:
         if set(one) - {"username", "passwd", "active", "extra"}:
             raise Unsupported(f"attributes of a user: {sorted(one)}")
-        user = request.server.users.setdefault(one["username"], User(one["username"], one.get("passwd", "")))
-        user.databases[name] = "rw"
+        made = User(one["username"], one.get("passwd", ""), one.get("active", True), one.get("extra", {}))
+        request.server.users.setdefault(made.name, made).databases[name] = "rw"
     return ok(201, result=True)
 
 

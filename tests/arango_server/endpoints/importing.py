@@ -92,11 +92,13 @@ def _documents(request: Request, counts: Counter[str]) -> Iterator[Any]:
     if kind in ("list", "array"):
         found = _parsed(text)
         if not isinstance(found, list):
-            raise Unsupported("importing something else than an array as a list")
+            raise ArangoError(400, "expecting a JSON array in the request", status=400)
         yield from found
         return
     if kind not in ("documents", None):
         raise Unsupported(f"import of type {kind}")
+    if kind is None:
+        _check_header(text)
     lines = [line.strip() for line in text.removesuffix("\n").split("\n")]
     counts["empty"] = lines.count("")
     rows = [_parsed(line) for line in lines if line]
@@ -106,6 +108,16 @@ def _documents(request: Request, counts: Counter[str]) -> Iterator[Any]:
     if not rows or not all(isinstance(row, list) and len(row) == len(rows[0]) for row in rows):
         raise Unsupported("importing rows that have not as many values as there are names")
     yield from (dict(zip(rows[0], row, strict=True)) for row in rows[1:])
+
+
+def _check_header(text: str) -> None:
+    """The first of several lines has the names."""
+    header, end, _ = text.partition("\n")
+    if not end:
+        raise ArangoError(400, "no JSON array found in second line", status=400)
+    names = _parsed(header)
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        raise ArangoError(400, "no JSON string array found in first line", status=400)
 
 
 def _parsed(text: str) -> Any:

@@ -13,7 +13,8 @@ def every(request: Request) -> Response:
     """Of a collection."""
     if request.flag("withStats"):
         raise Unsupported("figures of indexes")
-    shown = [index.shown() for index in _collection(request, request.params["collection"]).indexes]
+    collection = _collection(request, request.params["collection"])
+    shown = [index.shown(collection.documents.values()) for index in collection.indexes]
     return ok(indexes=shown, identifiers={index["id"]: index for index in shown})
 
 
@@ -30,13 +31,14 @@ def ensure(request: Request) -> Response:
     except ArangoError as error:
         error.status = 400  # whatever the number would have elsewhere
         raise
-    return ok(201 if is_new else 200, **index.shown(), isNewlyCreated=is_new)
+    return ok(201 if is_new else 200, **index.shown(collection.documents.values()), isNewlyCreated=is_new)
 
 
 @route("GET", "/_api/index/{}/{}")
 def one(request: Request, collection: str, number: str) -> Response:
     """By its number or name."""
-    return ok(**_find(request, collection, number).shown())
+    documents = _collection(request, collection).documents.values()
+    return ok(**_find(request, collection, number).shown(documents))
 
 
 @route("DELETE", "/_api/index/{}/{}")

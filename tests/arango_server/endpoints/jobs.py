@@ -10,6 +10,8 @@ def _find(request: Request, number: str) -> Response:
     found: Response | None = request.server.jobs.get(number)
     if found is None:
         raise ArangoError(404, "not found", status=404)
+    if found.status == 501:
+        raise Unsupported("the answer to a request that was refused")
     return found
 
 

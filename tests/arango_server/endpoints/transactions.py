@@ -1,4 +1,4 @@
-"""Stream transactions: begun and ended. Nothing can be done in one: no other endpoint knows their header."""
+"""Stream transactions: begun and ended."""
 
 from __future__ import annotations
 
@@ -7,44 +7,48 @@ from typing import Any
 from ..errors import Unsupported
 from ..http import Request, Response, ok, route
 from ..storage import tick
+from ..transactions import Transaction
 
 
-def _find(request: Request, number: str) -> str:
-    state: str | None = request.server.transactions.get(number)
-    if state is None:
+def _find(request: Request, number: str) -> Transaction:
+    found: Transaction | None = request.server.transactions.get(number)
+    if found is None:
         raise Unsupported("a transaction that is not known")
-    return state
+    return found
 
 
-def _shown(number: str, state: str) -> dict[str, Any]:
-    return {"result": {"id": number, "status": state}}
+def _shown(transaction: Transaction) -> dict[str, Any]:
+    return {"result": {"id": transaction.number, "status": transaction.state}}
 
 
 @route("POST", "/_api/transaction/begin")
 def begin(request: Request) -> Response:
     """Over collections that are there."""
     body = request.object("collections", "lockTimeout", "waitForSync", "allowImplicit", "maxTransactionSize")
-    for right, names in body.get("collections", {}).items():
+    written: set[str] = set()
+    for right, given in body.get("collections", {}).items():
         if right not in ("read", "write", "exclusive"):
             raise Unsupported(f"collections to {right}")
-        for name in names if isinstance(names, list) else [names]:
+        names = given if isinstance(given, list) else [given]
+        for name in names:
             request.collection(name, "ro" if right == "read" else "rw")
-    number = tick()
-    request.server.transactions[number] = "running"
-    return ok(201, **_shown(number, "running"))
+        written |= set() if right == "read" else set(names)
+    made = Transaction(tick(), request.database, frozenset(written))
+    request.server.transactions[made.number] = made
+    return ok(201, **_shown(made))
 
 
 @route("GET", "/_api/transaction")
 def every(request: Request) -> Response:
     """Those that run."""
-    running = [number for number, state in request.server.transactions.items() if state == "running"]
+    running = [one.number for one in request.server.transactions.values() if one.state == "running"]
     return Response(200, {"transactions": [{"id": number, "state": "running"} for number in running]})
 
 
 @route("GET", "/_api/transaction/{}")
 def one(request: Request, number: str) -> Response:
     """What became of it."""
-    return ok(**_shown(number, _find(request, number)))
+    return ok(**_shown(_find(request, number)))
 
 
 @route("PUT", "/_api/transaction/{}")
@@ -60,7 +64,6 @@ def abort(request: Request, number: str) -> Response:
 
 
 def _ended(request: Request, number: str, state: str) -> Response:
-    if _find(request, number) != "running":
-        raise Unsupported("ending a transaction twice")
-    request.server.transactions[number] = state
-    return ok(**_shown(number, state))
+    found = _find(request, number)
+    found.end(state)
+    return ok(**_shown(found))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from ..errors import ArangoError, Unsupported
 from ..http import Request, Response, ok, route
 from ..storage import User
+
+SYSTEM: Final = {"_users": "none", "_queues": "ro", "_frontend": "rw"}
+"""Rights on the system's collections that nobody can change; on the others they are those on the database."""
 
 
 def _user(request: Request, name: str) -> User:
@@ -110,7 +113,10 @@ def revoke(request: Request, name: str, database: str) -> Response:
 @route("GET", "/_api/user/{}/database/{}/{}")
 def right_on_collection(request: Request, name: str, database: str, collection: str) -> Response:
     """On one collection."""
-    return ok(result=_user(request, name).rights_in(database, _plain(collection)))
+    user, fixed = _user(request, name), SYSTEM.get(collection)
+    if collection.startswith("_"):
+        return ok(result=fixed or user.rights_in(database))
+    return ok(result=user.rights_in(database, collection))
 
 
 @route("DELETE", "/_api/user/{}/database/{}/{}")

@@ -1,6 +1,19 @@
 """AQL's functions by family. Importing this package fills the registry."""
 
-from ..functions import arrays, bits, control, dates, documents, geo, numbers, searching, strings, texts, types
+from ..functions import (
+    arrays,
+    bits,
+    control,
+    dates,
+    documents,
+    geo,
+    local_dates,
+    numbers,
+    searching,
+    strings,
+    texts,
+    types,
+)
 from ..functions.registry import FUNCTIONS, look_up
 
 __all__ = [
@@ -11,6 +24,7 @@ __all__ = [
     "dates",
     "documents",
     "geo",
+    "local_dates",
     "look_up",
     "numbers",
     "searching",

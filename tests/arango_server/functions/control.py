@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, Final
 
-from ..errors import ArangoError
+from ..errors import ArangoError, Unsupported
 from ..functions.registry import MANY, aql, invalid_argument
 from ..values import compare, rank, to_string, truth
+
+MOST_SLEEP_S: Final = 5.0
 
 
 @aql(1, MANY)
@@ -61,6 +63,9 @@ def sleep(context: Any, args: list[Any]) -> None:
         invalid_argument(context, "SLEEP")
         return
     seconds = args[0]
+    context.slept_s += seconds
+    if context.deadline is None and context.slept_s > MOST_SLEEP_S:
+        raise Unsupported("sleeping for so long: everything else waits here")
     if context.deadline is not None:
         seconds = min(seconds, max(context.deadline - time.monotonic(), 0) + 0.001)
     time.sleep(seconds)

@@ -108,20 +108,20 @@ def moment(ms: int) -> datetime:
     return EPOCH + timedelta(milliseconds=ms)
 
 
-def _zone(context: Any, name: Any) -> ZoneInfo:
+def zone_of(context: Any, name: Any) -> ZoneInfo:
     if not isinstance(name, str) or name not in available_timezones():
         raise Unsupported(f"time zone {name!r}")
     return ZoneInfo(name)
 
 
-def _local(context: Any, ms: int, zone: Any) -> int:
-    shift = moment(ms).astimezone(_zone(context, zone)).utcoffset()
+def local_ms(context: Any, ms: int, zone: Any) -> int:
+    shift = moment(ms).astimezone(zone_of(context, zone)).utcoffset()
     return ms + int((shift or timedelta()).total_seconds() * 1000)
 
 
-def _utc(context: Any, ms: int, zone: Any) -> int:
+def utc_ms(context: Any, ms: int, zone: Any) -> int:
     """The moment when clocks in the zone show that time."""
-    naive, found = moment(ms).replace(tzinfo=None), _zone(context, zone)
+    naive, found = moment(ms).replace(tzinfo=None), zone_of(context, zone)
     offsets = {naive.replace(tzinfo=found, fold=fold).utcoffset() for fold in (0, 1)}
     if len(offsets) > 1:
         raise Unsupported("a local time that there is twice or not at all")
@@ -134,7 +134,7 @@ def _part(name: str, take: Callable[[datetime, int], Any]) -> None:
         if ms is None:
             return None
         if len(args) > 1:
-            ms = _local(context, ms, args[1])
+            ms = local_ms(context, ms, args[1])
         return take(moment(ms), ms)
 
     FUNCTIONS[name] = Function(name, 1, 1 if name in ("DATE_SECOND", "DATE_MILLISECOND") else 2, call)
@@ -236,7 +236,7 @@ def date_trunc(context: Any, args: list[Any]) -> str | None:
     if unit in (None, "week"):
         return None
     if len(args) > 2:
-        return iso(_utc(context, truncate(_local(context, ms, args[2]), str(unit)), args[2]))
+        return iso(utc_ms(context, truncate(local_ms(context, ms, args[2]), str(unit)), args[2]))
     return iso(truncate(ms, str(unit)))
 
 
@@ -252,9 +252,9 @@ def date_round(context: Any, args: list[Any]) -> str | None:
         return None
     step = int(args[1]) * MS[str(unit)]
     if len(args) > 3:
-        ms = _local(context, ms, args[3])
+        ms = local_ms(context, ms, args[3])
     ms = int(math.copysign(abs(ms) // step * step, ms))
-    return iso(_utc(context, ms, args[3]) if len(args) > 3 else ms)
+    return iso(utc_ms(context, ms, args[3]) if len(args) > 3 else ms)
 
 
 DURATION: Final = re.compile(
@@ -309,7 +309,7 @@ def _shifted(context: Any, name: str, args: list[Any], sign: int) -> str | None:
     zone = None
     if len(args) == 4 or (len(args) == 3 and isinstance(args[1], str)):
         args, zone = args[:-1], args[-1]
-        ms = _local(context, ms, zone)
+        ms = local_ms(context, ms, zone)
     if len(args) == 2:
         if not isinstance(args[1], str):
             invalid_argument(context, name)
@@ -333,7 +333,7 @@ def _shifted(context: Any, name: str, args: list[Any], sign: int) -> str | None:
             raise Unsupported("dates of the year 0")
         warn_in(context, name, 1572)
         return None
-    return iso(moved if zone is None else _utc(context, moved, zone))
+    return iso(moved if zone is None else utc_ms(context, moved, zone))
 
 
 @aql(2, 4)
@@ -358,7 +358,7 @@ def date_diff(context: Any, args: list[Any]) -> int | float | None:
     if len(zones) < len(args[3:]) - 1 or len(zones) > 2 or any(isinstance(zone, bool) for zone in args[4:]):
         raise Unsupported("DATE_DIFF with zones in another place")
     if zones:
-        one, other = _local(context, one, zones[0]), _local(context, other, zones[-1])
+        one, other = local_ms(context, one, zones[0]), local_ms(context, other, zones[-1])
     difference = (other - one) / (MS | AVERAGE_MS)[unit]
     if as_float:
         return finite(difference)
@@ -386,7 +386,7 @@ def date_compare(context: Any, args: list[Any]) -> bool | None:
     if "week" in (first, last) or FIELDS.index(first) > FIELDS.index(last):
         raise Unsupported("DATE_COMPARE of weeks or of a reversed range")
     zones = [args[4], args[5]] if len(args) > 5 else [args[4], args[4]] if len(args) > 4 else []
-    local = [_local(context, ms, zone) for ms, zone in zip(moments, zones, strict=True)] if zones else moments
+    local = [local_ms(context, ms, zone) for ms, zone in zip(moments, zones, strict=True)] if zones else moments
     return _fields(local[0], first, last) == _fields(local[1], first, last)
 
 
@@ -394,119 +394,3 @@ def _fields(ms: Any, first: str, last: str) -> list[int]:
     when = moment(ms)
     every = [when.year, when.month, when.day, when.hour, when.minute, when.second, ms % 1000]
     return every[FIELDS.index(first) : FIELDS.index(last) + 1]
-
-
-TZDB: Final = "2026a"
-"""The time zones' version that a recorded 3.12.10 tells."""
-LAST_LISTED_MS: Final = 2_208_988_800_000
-"""2040: until then zones have their changes listed, afterwards each year is as the one before."""
-
-
-def _rule(ms: int, zone: ZoneInfo) -> tuple[str | None, timedelta | None, timedelta | None]:
-    when = moment(ms).astimezone(zone)
-    return when.tzname(), when.utcoffset(), when.dst()
-
-
-def _edge(ms: int, zone: ZoneInfo, step: int, limit: int) -> str | None:
-    """When the rule began that holds at a moment (step < 0), or when it ends; None if not before the limit."""
-    here, found = _rule(ms, zone), ms
-    while _rule(found, zone) == here:
-        found += step
-        if (found - limit) * step > 0:
-            return None
-    inside, outside = found - step, found
-    while abs(outside - inside) > 1:
-        middle = (inside + outside) // 2
-        inside, outside = (middle, outside) if _rule(middle, zone) == here else (inside, middle)
-    return iso(max(inside, outside))
-
-
-def _details(zone: ZoneInfo, ms: int) -> dict[str, Any]:
-    name, offset, dst = _rule(ms, zone)
-    begin = _edge(ms, zone, -MS["day"], MIN_MS)
-    if begin is None:
-        raise Unsupported("the beginning of a time zone's first rule")
-    end = _edge(ms, zone, MS["day"], max(ms + 3 * MS["day"] * 366, LAST_LISTED_MS))
-    seconds = int(offset.total_seconds()) if offset else 0
-    return {"name": name, "begin": begin, "end": end, "dst": bool(dst), "offset": seconds}
-
-
-def _wants_details(context: Any, name: str, args: list[Any]) -> bool | None:
-    if not isinstance(args[1], str) or (len(args) > 2 and not isinstance(args[2], bool)):
-        invalid_argument(context, name)
-        return None
-    return len(args) > 2 and bool(args[2])
-
-
-@aql(2, 3)
-def date_utctolocal(context: Any, args: list[Any]) -> Any:
-    ms = to_ms(context, "DATE_UTCTOLOCAL", args[0])
-    wants = None if ms is None else _wants_details(context, "DATE_UTCTOLOCAL", args)
-    if ms is None or wants is None:
-        return None
-    zone = _zone(context, args[1])
-    found = moment(ms).astimezone(zone)
-    is_utc = not found.utcoffset() and not found.dst()
-    local = iso(_local(context, ms, args[1]))[: None if is_utc else -1]
-    return {"local": local, "tzdb": TZDB, "zoneInfo": _details(zone, ms)} if wants else local
-
-
-@aql(2, 3)
-def date_localtoutc(context: Any, args: list[Any]) -> Any:
-    ms = to_ms(context, "DATE_LOCALTOUTC", args[0])
-    wants = None if ms is None else _wants_details(context, "DATE_LOCALTOUTC", args)
-    if ms is None or wants is None:
-        return None
-    utc = _utc(context, ms, args[1])
-    return {"utc": iso(utc), "tzdb": TZDB, "zoneInfo": _details(_zone(context, args[1]), utc)} if wants else iso(utc)
-
-
-MONTHS: Final = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-]
-WEEKDAYS: Final = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"]
-PLACE: Final = re.compile(
-    r"%(&|yyyyyy|yyyy|yy|y|mmmm|mmm|mm|m|dd|d|wwww|www|w|hh|h|ii|i|ss|s|fff|f|xxx|x|kk|k|[tzlqa%]|)"
-)
-
-
-@aql(2)
-def date_format(context: Any, args: list[Any]) -> str | None:
-    ms = to_ms(context, "DATE_FORMAT", args[0])
-    if ms is None:
-        return None
-    if not isinstance(args[1], str):
-        invalid_argument(context, "DATE_FORMAT")
-        return None
-    if moment(ms).year < 1000:
-        raise Unsupported("DATE_FORMAT of years before 1000")
-    return PLACE.sub(lambda match: _placed(match[1], moment(ms), ms), args[1])
-
-
-def _placed(what: str, when: datetime, ms: int) -> str:
-    week = when.isocalendar().week
-    day = when.timetuple().tm_yday
-    table = {
-        "t": str(ms), "z": iso(ms), "w": str(when.isoweekday() % 7), "y": str(when.year), "yy": f"{when.year % 100:02}",
-        "yyyy": f"{when.year:04}", "yyyyyy": f"+{when.year:06}", "m": str(when.month), "mm": f"{when.month:02}",
-        "mmm": MONTHS[when.month - 1][:3], "mmmm": MONTHS[when.month - 1], "d": str(when.day), "dd": f"{when.day:02}",
-        "www": WEEKDAYS[when.isoweekday() % 7][:3], "wwww": WEEKDAYS[when.isoweekday() % 7], "h": str(when.hour),
-        "hh": f"{when.hour:02}", "i": str(when.minute), "ii": f"{when.minute:02}", "s": str(when.second),
-        "ss": f"{when.second:02}", "f": str(ms % 1000), "fff": f"{ms % 1000:03}", "x": str(day), "xxx": f"{day:03}",
-        "k": str(week), "kk": f"{week:02}", "l": "1" if is_leap(when) else "0", "q": str((when.month + 2) // 3),
-        "a": str(days_in_month(when)), "%": "%", "&": "", "": "",
-    }  # fmt: skip
-    if what not in table:
-        raise Unsupported(f"DATE_FORMAT with %{what}")
-    return table[what]
