@@ -15,8 +15,9 @@ The rules, as design §2 and §5 state them:
    look, or if the checkpoint that the next daemon loads covers it. ("Files deleted while the checkpoint was lost too.")
 7. Bytes that were seen but not read, and overwritten in place before discovery looked again, leave no trace in the
    file as far as it reaches again: lines that begin there are owed no longer, unless a line behind the cut had been
-   read. (What was read has a marker, and what lies beyond the end was seen to go.) So do bytes that a checkpoint knows
-   as unread, if a daemon that died before it could save that saw them go.
+   stored. (A dead letter is written before the rest of its batch is stored. What was stored has a marker, and what
+   lies beyond the end was seen to go.) So do bytes that a checkpoint knows as unread, if a daemon that died before it
+   could save that saw them go.
 8. After a prune, a log event that is older than its cut-off, or has no time of its own, counts as pruned, too, if other
    bytes stood in its place in a file that begins alike and the store has come as far. (The prune log knows places.)
 9. A line that is gone from its file is owed no longer if another file, with the same first line and that having its own
@@ -346,10 +347,11 @@ class Promise:
         found = [*stored(records), *self.dead_letters()]
         ledger = self.ledger()
         unread = {line for line in self.owed if not self._is_found(line, found)}
+        unstored = {line for line in self.owed if not self._is_found(line, stored(records))}
         lost = {line for line in unread if not self._is_lost(line, self.fingerprints(line.first), ledger)}
         for lines in self._overwritten:
             of_this_file_alone = {line for line in lines & self.owed.keys() if len(self.holders[line]) == 1}
-            if of_this_file_alone <= unread:
+            if of_this_file_alone <= unstored:
                 lost -= lines
         on_disk = {line for file in files_in(self._logs) for line in file.lines()}
         lost = {
