@@ -443,8 +443,10 @@ def test_tallies_hold_what_counting_by_hand_gives(url: str) -> None:
             assert {t.value: (t.count, t.first_us, t.last_us) for t in found} == {
                 value: (len(seen), min(seen), max(seen)) for value, seen in expected.items()
             }
-            key = (lambda t: t.value) if by in (TallyBy.HOUR, TallyBy.DAY) else (lambda t: t.count)
-            assert [key(t) for t in found] == sorted(map(key, found), reverse=True)
+            if by in (TallyBy.HOUR, TallyBy.DAY):
+                assert [t.value for t in found] == sorted(expected, reverse=True)
+            else:
+                assert [t.value for t in found] == sorted(expected, key=lambda v: (-len(expected[v]), v))
 
         check()
 
@@ -667,6 +669,12 @@ def test_errors_are_counted_by_fingerprint_and_script(store: Store, reader: Read
     assert (found[2].first_run, found[2].last_run) == ("run-a", "run-b")
     assert found[2].sample == boom(4, execution_id="run-b").key
     assert found[1].fingerprint == found[2].fingerprint != found[0].fingerprint
+
+
+def test_an_error_of_lines_that_name_no_run_is_counted_in_none(store: Store, reader: Reader) -> None:
+    """Beside those of the same script that name one."""
+    append(store, run_start(0, "run-a"), boom(1), boom(2, execution_id="unknown"), boom(3, execution_id="unknown"))
+    assert [(e.script_name, e.runs, e.count) for e in reader.error_tallies(ErrorSelection())] == [("etl", 1, 3)]
 
 
 def repeated(number: int, lines: int, message: str, **more: Any) -> Record:

@@ -8,7 +8,7 @@ from logagent.errors import BadQuery
 from logagent.query.comparison import level_number
 from logagent.query.item import Item
 from logagent.store import open_store
-from logagent.store.protocol import PruneCriteria
+from logagent.store.protocol import MAX_DAYS, PruneCriteria
 
 
 def prune(
@@ -25,11 +25,11 @@ def prune(
     Zero days is a criterion (everything until now); no criterion at all deletes nothing.
 
     Raises:
-        BadQuery: negative days, or no such level.
+        BadQuery: days below 0 or above 36,500, or no such level.
         StoreUnavailable, NotPermitted: the store cannot be written.
     """
-    if older_than_days is not None and older_than_days < 0:
-        raise BadQuery(f"older_than_days is {older_than_days}; at least 0")
+    if older_than_days is not None and not 0 <= older_than_days <= MAX_DAYS:  # NaN is neither
+        raise BadQuery(f"older_than_days is {older_than_days}; from 0 to {MAX_DAYS}")
     criteria = PruneCriteria.as_of(
         now_us,
         older_than_days=older_than_days,

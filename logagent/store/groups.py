@@ -23,10 +23,10 @@ class ErrorSelection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ErrorTally(msgspec.Struct, frozen=True, kw_only=True):
-    """One error in one script, counted over its runs ("" for lines that name no run).
+    """One error in one script, counted over its runs; lines that name no run count, but are in none of `runs`.
 
-    `first_run` and `last_run` are its earliest and latest started runs, `started_us` those runs' starts.
-    `sample` is the key of its latest event, None where only ends of runs tell of it (`is_end`).
+    `first_run` and `last_run` are its earliest and latest started runs ("" for such lines), `started_us` those
+    runs' starts. `sample` is the key of its latest event, None where only ends of runs tell of it (`is_end`).
     """
 
     fingerprint: str

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 
@@ -80,6 +80,10 @@ class OpenRun(msgspec.Struct, frozen=True):
             run.process_start,
             fingerprint,
         )
+
+
+MAX_DAYS: Final = 36_500
+"""Of what a prune spares; more would reach before the beginning of times."""
 
 
 class PruneCriteria(msgspec.Struct, frozen=True, kw_only=True):
@@ -378,9 +382,10 @@ class Reader(Protocol):
         ...
 
     def tally(self, selection: Selection, by: TallyBy, limit: int = 50) -> Sequence[Tally]:
-        """Events of the selection counted by one thing: the most frequent first, HOUR and DAY the newest first.
+        """Events of the selection counted by one thing: the most frequent first, equal ones by name.
 
-        Exact, except that only `limit` values come back; direction and `after` do not matter.
+        HOUR and DAY the newest first. Exact, except that only `limit` values come back; direction and `after` do
+        not matter.
         """
         ...
 

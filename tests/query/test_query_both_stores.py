@@ -58,6 +58,8 @@ context EVENT
 stats
 stats --by script
 stats --by hour
+stats --by run
+stats --by function
 fields
 perf etl --days 30
 search refused

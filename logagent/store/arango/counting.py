@@ -43,7 +43,7 @@ def _everywhere(selection: Selection) -> Selection:
 
 
 def tally(connection: Connection, selection: Selection, by: TallyBy, limit: int) -> Sequence[Tally]:
-    """Counts by value, the most frequent first; by hour or day the newest first."""
+    """Counts by value, the most frequent first, equal ones by name; by hour or day the newest first."""
     selection = _everywhere(selection)
     narrow = narrowed(selection)
     if narrow.is_empty or limit <= 0:
@@ -62,8 +62,10 @@ def _counted_here(connection: Connection, selection: Selection, by: TallyBy, lim
         counted[0] += 1
         counted[1:] = [min(counted[1], record.ts_us), max(counted[2], record.ts_us)]
     tallies = [Tally(value, *counted) for value, counted in seen.items()]
-    is_timed = by in (TallyBy.HOUR, TallyBy.DAY)
-    tallies.sort(key=lambda each: (each.value if is_timed else each.count, each.value), reverse=True)
+    if by in (TallyBy.HOUR, TallyBy.DAY):
+        tallies.sort(key=lambda each: each.value, reverse=True)
+    else:
+        tallies.sort(key=lambda each: (-each.count, each.value))
     return tallies[:limit]
 
 

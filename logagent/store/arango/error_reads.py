@@ -71,7 +71,7 @@ def _tally(seen: Sequence[_Seen]) -> ErrorTally:
         fingerprint=first.fingerprint,
         script_name=original(first.script_name),
         shape=_shape(first),
-        runs=len(seen),
+        runs=sum(bool(each.execution_id) for each in seen),
         count=sum(each.count for each in seen),
         first_us=min(each.first_us for each in seen),
         last_us=max(each.last_us for each in seen),

@@ -48,7 +48,7 @@ def count(db: apsw.Connection, selection: Selection, cap: int) -> Total:
 
 
 def tally(db: apsw.Connection, selection: Selection, by: TallyBy, limit: int) -> list[Tally]:
-    """Counts by value, the most frequent first; by hour or day the newest first."""
+    """Counts by value, the most frequent first, equal ones by name; by hour or day the newest first."""
     grouped, values, name = _grouped(db, selection, by)
     rows = db.execute(
         f"SELECT name, sum(n), min(first_us), max(last_us) FROM (SELECT {name} AS name, n, first_us, last_us"

@@ -56,7 +56,7 @@ FROM run_errors x JOIN errors e ON e.id = x.error_id JOIN runs r ON r.id = x.run
 _SCRIPT: Final = "iif(r.id = 0, x.script, r.script_name)"
 _STARTED: Final = "coalesce(r.started_us, x.first_us)"
 _BY_SCRIPT: Final = f"""
-SELECT e.fingerprint, e.document, {_SCRIPT} AS of_script, count(*), sum(max(x.count, x.ends)),
+SELECT e.fingerprint, e.document, {_SCRIPT} AS of_script, count(nullif(x.run_id, 0)), sum(max(x.count, x.ends)),
     min(x.first_us), max(x.last_us), min(printf('%020d', {_STARTED}) || iif(r.id, r.execution_id, '')),
     max(printf('%020d', {_STARTED}) || iif(r.id, r.execution_id, '')), max(x.last_id), sum(x.count) = 0
 {_ROWS}"""
