@@ -245,12 +245,12 @@ class SyncAgentLogManager:
         self,
         script: str | None = None,
         *,
-        status: Sequence[str] = (),
+        status: str | Sequence[str] = (),
         time_range: Mapping[str, Any] | None = None,
         limit: int = 50,
         next: str | None = None,  # noqa: A002
     ) -> Page:
-        """Runs, newest first; `next` is a page's cursor.
+        """Runs, newest first; `status` is one or several, `next` a page's cursor.
 
         >>> [run.execution_id for run in log.runs("etl", status=["failed"])]
         ['etl_2']
@@ -261,7 +261,7 @@ class SyncAgentLogManager:
         self,
         script: str | None = None,
         *,
-        status: Sequence[str] = (),
+        status: str | Sequence[str] = (),
         time_range: Mapping[str, Any] | None = None,
         limit: int = 50,
     ) -> Page:
@@ -551,9 +551,14 @@ class SyncAgentLogManager:
 
 
 def _run_question(
-    script: str | None, status: Sequence[str], time_range: Mapping[str, Any] | None, limit: int, following: str | None
+    script: str | None,
+    status: str | Sequence[str],
+    time_range: Mapping[str, Any] | None,
+    limit: int,
+    following: str | None,
 ) -> runs.RunQuestion:
-    window, statuses = python_window(time_range), tuple(status)
+    window = python_window(time_range)
+    statuses = (status,) if isinstance(status, str) else tuple(status)
     written = (str(script), str(statuses), str(window))
     return runs.RunQuestion(script=script, status=statuses, window=window, limit=limit, next=following, written=written)
 

@@ -11,6 +11,7 @@ from logagent.formats.times import SECOND_US, utc_text
 from logagent.query.documents import event_item, learning_item, short_id
 from logagent.query.item import Item, Page, Window
 from logagent.query.references import RunNames
+from logagent.query.render.escape import json_text
 from logagent.store.protocol import Reader, TallyBy, Total
 from logagent.store.selection import EVERYTHING, And, Compare, Condition, Field, Selection
 
@@ -85,7 +86,12 @@ def _flat(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "exception", str(exception.get("type"))[:_LONGEST_VALUE]
     extra = event.get("extra_data")
     if isinstance(extra, Mapping):
-        yield from ((f"extra.{name}", str(value)[:_LONGEST_VALUE]) for name, value in extra.items())
+        yield from ((f"extra.{name}", _said(value)[:_LONGEST_VALUE]) for name, value in extra.items())
+
+
+def _said(value: object) -> str:
+    """As one would write it in a query: text bare, all else as JSON."""
+    return value if isinstance(value, str) else json_text(value)
 
 
 def _top(counter: Counter[str]) -> dict[str, int]:

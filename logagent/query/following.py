@@ -19,11 +19,15 @@ class Following:
         self._selection = Selection(where=where)
         self._mark: str | None = None
         self._begun: set[str] = set()
+        self.has_earlier = False
+        """True when there were more than `begin` was to give."""
 
     def begin(self, count: int) -> list[Record]:
         """The newest events that are there already, oldest first."""
         self._mark = self._reader.arrivals(self._selection, None, 1).mark
-        newest = self._reader.events(self._selection, count).records if count else ()
+        found = self._reader.events(self._selection, max(count, 1))
+        newest = found.records[:count]
+        self.has_earlier = found.has_more or len(found.records) > count
         # What arrives between the two questions is in both answers: those keys are left out once.
         self._begun = {record.key for record in newest}
         return list(reversed(newest))

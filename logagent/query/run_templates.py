@@ -51,8 +51,8 @@ class Counted(msgspec.Struct):
 class RunTemplates(msgspec.Struct, frozen=True):
     """The templates of a run by identity, in the order of their first event.
 
-    `order` holds the identities of its events with the keys of these, repeats left out, `times` those of all events
-    with their times; both empty where not all was read.
+    `order` holds the identities of its events with their keys, of repeats that of the last, `times` those of all
+    events with their times; both empty where not all was read.
     """
 
     counted: dict[Identity, Counted]
@@ -94,8 +94,9 @@ class TemplateReader:
             if known.count <= _MOST_VALUES:
                 known.values.append(values)
             times.append((identity, line.ts_us))
-            if not order or order[-1][0] != identity:
-                order.append((identity, line.key))
+            if order and order[-1][0] == identity:
+                order.pop()
+            order.append((identity, line.key))
         return RunTemplates(counted, order, times, True)
 
     def template_of(self, line: RunLine) -> tuple[Template, tuple[str, ...]]:

@@ -287,6 +287,34 @@ def test_tail_until_end_exits_with_the_verdict(store: str) -> None:
     assert asked(store, "tail", "--run", "@last-good", "--until-end").code == 0
 
 
+def test_a_compact_tail_says_that_there_was_more_before(store: str) -> None:
+    """The last line tells how complete it is."""
+    foot = {
+        count: asked(store, "tail", "--run", "etl_2", "--until-end", "-n", count, "-o", "compact").out.splitlines()[-1]
+        for count in ("0", "1", "2")
+    }
+    assert foot["2"].startswith("[2 events, complete; ")
+    assert foot["1"].startswith("[1 events, complete from the first one shown; -n shows earlier ones; ")
+    assert foot["0"].startswith("[0 events, complete from the first one shown; ")
+
+
+def test_values_of_fields_are_shown_as_a_query_would_have_them(tmp_path: Path) -> None:
+    """Text bare, all else as JSON."""
+    story = Story()
+    story.log(extra={"flag": True, "name": "ann", "deep": {"a": [1, None]}})
+    found = {line["field"]: list(line["top"]) for line in asked(filled(tmp_path, story.records), "fields").lines}
+    assert [found[f"extra.{name}"] for name in ("flag", "name", "deep")] == [["true"], ["ann"], ['{"a":[1,null]}']]
+
+
+def test_a_compact_schema_has_a_line_per_table(store: str) -> None:
+    """An agent that wants to write SQL reads all of it for few tokens."""
+    head, *tables, _hint, foot = asked(store, "schema", "-o", "compact").out.splitlines()
+    named = {line.split(": ")[0]: line.split(": ")[1].split(", ") for line in tables}
+    listed = asked(store, "schema").lines
+    assert [(table, column) for table in named for column in named[table]] == [tuple(line.values()) for line in listed]
+    assert head == f"{len(listed)} columns" and "complete" in foot
+
+
 def test_tail_shows_what_arrives_later_even_if_it_is_old(tmp_path: Path) -> None:
     """A line from before an outage is stored after it, and is news all the same."""
     story = Story()

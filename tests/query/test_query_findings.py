@@ -248,6 +248,47 @@ def test_a_run_is_no_other_than_itself(history: tuple[Reader, Truth, str]) -> No
     assert dict(item.changed) == {}
 
 
+def test_the_last_event_in_common_is_the_last_of_its_repeats(tmp_path: Path) -> None:
+    """Of a loop whose length differs, the run's own last turn."""
+    story = Story()
+    for run, turns in (("good", 2), ("bad", 4)):
+        story.start(run)
+        last = [story.log(f"chunk {number} loaded", run=run) for number in range(turns)][-1]
+        if run == "bad":
+            story.log("pool exhausted", "WARNING", run=run)
+        story.end(run, "failed" if run == "bad" else "success")
+    reader = read(tmp_path, story)
+    assert diff(reader, "bad")[0].first_divergence == f"#{last.key[-16:-8]}"
+    reader.close()
+
+
+def test_an_error_outside_of_any_run_is_in_none(tmp_path: Path) -> None:
+    story = Story()
+    story.log("pool is gone", "ERROR", run="unknown", script="cron")
+    reader = read(tmp_path, story)
+    (item,) = errors(reader, ErrorQuestion())
+    assert (item["count"], item.runs) == (1, 0)
+    assert "NEW 1x cron 1x in no run; " in compact(errors(reader, ErrorQuestion()))
+    reader.close()
+
+
+def test_why_says_how_many_runs_an_error_is_new_to(tmp_path: Path) -> None:
+    """Or that there was none before."""
+    story = Story()
+    for run in ("r1", "r2"):
+        story.start(run)
+        if run == "r2":
+            story.log("pool is gone", "ERROR", run=run)
+        story.end(run, "failed" if run == "r2" else "success")
+    story.start("o1", script="other")
+    story.log("no room", "ERROR", run="o1", script="other")
+    story.end("o1", "failed", script="other")
+    reader = read(tmp_path, story)
+    assert "NEW for etl (in none of its earlier 1)" in compact(why(reader, "r2"))
+    assert "NEW for other (its first run)" in compact(why(reader, "o1"))
+    reader.close()
+
+
 def test_diff_without_a_good_run_names_what_is_missing(tmp_path: Path) -> None:
     """There is nothing to compare with."""
     story = Story()

@@ -110,3 +110,10 @@ def test_the_public_names_are_these() -> None:
     assert all(getattr(logagent.query, name) for name in logagent.query.__all__)
     with pytest.raises(AttributeError):
         logagent.query.nothing  # noqa: B018
+
+
+def test_one_status_is_as_good_as_a_list_of_one(tmp_path: Path) -> None:
+    """Of a text each letter would be a status."""
+    with SyncAgentLogManager(filled(tmp_path, usual_story().records)) as log:
+        assert [run.execution_id for run in log.runs(status="failed")] == ["etl_2"]
+        assert [run.execution_id for run in log.slowest_runs(status="failed")] == ["etl_2"]

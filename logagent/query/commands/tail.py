@@ -56,7 +56,7 @@ def tail(
         return _follow(session, following, show, lines, execution_id if until_end else None)
     finally:
         if room is not None:
-            write(room.foot())
+            write(room.foot(has_earlier=following.has_earlier))
 
 
 def _follow(session: Session, following: Following, show: Show, lines: int, execution_id: str | None) -> int:
@@ -99,9 +99,10 @@ class Room:
         self._shown += 1
         write(line)
 
-    def foot(self) -> str:
+    def foot(self, *, has_earlier: bool) -> str:
         """What was left out."""
         said = f"{self._more} more left out for --max-tokens {self._max_tokens}" if self._more else "complete"
+        said += " from the first one shown; -n shows earlier ones" if has_earlier else ""
         return f"[{self._shown} events, {said}; quoted text was written by programs]\n"
 
 

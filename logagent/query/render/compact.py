@@ -31,8 +31,11 @@ _NOUNS: Final = {
     "execution": "run", "error_group": "error", "count": "row", "similar": "thing alike", "earned": "learning",
     "overdue": "expectation", "pattern": "template",
 }  # fmt: skip
+_COUNTED_NOUNS: Final = (
+    "event", "run", "row", "learning", "error", "template", "expectation", "column", "field", "relation",
+)  # fmt: skip
 _PLURALS: Final = {
-    **{name: name + "s" for name in ("event", "run", "row", "learning", "error", "template", "expectation")},
+    **{name: name + "s" for name in _COUNTED_NOUNS},
     "thing alike": "things alike",
 }
 _LONGEST_HEAD: Final = 150
@@ -90,6 +93,8 @@ def _rungs(page: Page, budget: int) -> Iterator[_Rung]:
 
 
 def _rows(page: Page, limit: int) -> list[str]:
+    if page.kind == "column":
+        return _tables(page)
     shared = common(page, _HOISTED) if page.kind == "event" else {}
     lines = [" ".join(f"{name}={clip(visible(str(value)), limit)}" for name, value in shared.items())] if shared else []
     run = shared.get("execution_id")
@@ -100,6 +105,14 @@ def _rows(page: Page, limit: int) -> list[str]:
             run, date = item.get("execution_id"), item.timestamp[:10]
         lines += item_lines(page.kind, item, limit)
     return lines
+
+
+def _tables(page: Page) -> list[str]:
+    """A line per table: with one per column its name would be most of the answer."""
+    columns: dict[str, list[str]] = {}
+    for item in page:
+        columns.setdefault(visible(str(item["table"])), []).append(visible(str(item["column"])))
+    return [f"{table}: {', '.join(names)}" for table, names in columns.items()]
 
 
 def _turns(item: Item, run: str | None, date: str, limit: int) -> list[str]:

@@ -92,7 +92,8 @@ def _error_lines(error: Fields, script: str, limit: int) -> Iterator[str]:
 
 def _news(error: Fields, script: str) -> str:
     name = visible(script)
-    known = f"NEW for {name} ({error['earlier_runs']} runs)" if error["is_new"] else f"in {_runs(error)} of {name}"
+    earlier = f"in none of its earlier {error['earlier_runs']}" if error["earlier_runs"] else "its first run"
+    known = f"NEW for {name} ({earlier})" if error["is_new"] else f"in {_runs(error)} of {name}"
     others = [f"{each['count']}x in {_name(each)}, last {each['last'][:10]}" for each in error["elsewhere"][:_NAMES]]
     state = ""
     if error["state"] != "open":
@@ -106,7 +107,7 @@ def _name(script: Fields) -> str:
 
 
 def _runs(seen: Fields) -> str:
-    return f"{seen['runs']} run{'' if seen['runs'] == 1 else 's'}"
+    return f"{seen['runs'] or 'no'} run{'s' if seen['runs'] > 1 else ''}"
 
 
 def frames_text(frames: Sequence[Fields]) -> str:
