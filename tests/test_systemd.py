@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -129,3 +131,25 @@ def test_the_logrotate_example_makes_names_that_are_read():
     patterns = Patterns(SPECS["include"].default)
     for name in (b"app.log-20261122-1795000000", b"app.jsonl-20261122-1795000000.gz"):
         assert patterns.matches(name)
+
+
+def exec_start(directory: Path, **environ: str) -> list[str]:
+    command = [sys.executable, "-m", "logagent", "install-service", "--user", "--dry-run"]
+    printed = subprocess.run(
+        command, env={**os.environ, **environ}, cwd=directory, capture_output=True, text=True, check=True
+    )
+    found = re.search(r"(?m)^ExecStart=(.*)$", printed.stdout)
+    assert found
+    return shlex.split(found[1])
+
+
+def test_a_persons_own_service_reads_the_settings_that_count_where_it_is_installed(tmp_path):
+    """systemd starts it elsewhere, where ./logagent.toml is another file or none."""
+    there = tmp_path / "my logs"
+    there.mkdir()
+    assert exec_start(there)[-1] == "run"
+    (there / "logagent.toml").write_text('watch = ["logs"]\n')
+    assert exec_start(there)[-3:] == ["run", "--config", str(there / "logagent.toml")]
+    named = tmp_path / "100%.toml"
+    named.write_text("")
+    assert exec_start(there, LOGAGENT_CONFIG=str(named))[-1] == str(tmp_path / "100%%.toml")

@@ -129,7 +129,8 @@ def _of_status(status: Status) -> Iterator[Finding]:
     from logagent.formats.status import losses_told
 
     verdict: Literal["ok", "bad"] = "ok" if status.state == "ok" else "bad"
-    yield Finding(verdict, f"the daemon (pid {status.pid}) is {status.state}, {status.lag_bytes} bytes behind")
+    state = f"state {status.state}, {status.lag_bytes} bytes behind"
+    yield Finding(verdict, f"the daemon (pid {status.pid}) runs: {state}")
     for reason in status.reasons:
         yield Finding("warn", reason)
     if status.totals.dead_letters:
@@ -139,7 +140,7 @@ def _of_status(status: Status) -> Iterator[Finding]:
 
 
 def _store(settings: Settings) -> Iterator[Finding]:
-    from logagent.errors import ConfigError, StoreCorrupt, StoreError, StoreTooNew
+    from logagent.errors import ConfigError, StoreAbsent, StoreAuthError, StoreCorrupt, StoreError, StoreTooNew
     from logagent.settings import resolve_store_url
     from logagent.store import open_reader
 
@@ -154,8 +155,14 @@ def _store(settings: Settings) -> Iterator[Finding]:
         yield Finding("bad", str(error), "pip install --upgrade logagent")
     except StoreCorrupt as error:
         yield Finding("bad", str(error), "move the file away: the daemon fills a new one from what is still on disk")
-    except (StoreError, ConfigError) as error:
-        yield Finding("bad", str(error), "logagent init, or start the server")
+    except StoreAbsent as error:
+        yield Finding("bad", str(error), "logagent init")
+    except StoreAuthError as error:
+        yield Finding("bad", str(error), "set ARANGO_USERNAME and ARANGO_PASSWORD_FILE to a user with rights on it")
+    except StoreError as error:
+        yield Finding("bad", str(error), "start the server, or correct the setting `store`")
+    except ConfigError as error:
+        yield Finding("bad", str(error))
     else:
         more = "" if overview.events.exact else "at least "
         yield Finding("ok", f"store {url}: {more}{overview.events.value} events, {overview.runs} runs")

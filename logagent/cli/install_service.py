@@ -56,7 +56,7 @@ def system_plan() -> Plan:
 def user_plan() -> Plan:
     """The service of one person, without root."""
     config = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
-    unit = _with_this_program(_shipped("logagent.user.service"))
+    unit = _with_these_settings(_with_this_program(_shipped("logagent.user.service")))
     return Plan(
         ((os.path.join(config, "systemd", "user", "logagent.service"), unit),),
         (
@@ -74,6 +74,15 @@ def _with_this_program(unit: str) -> str:
     """The unit calling this Python's `logagent`, wherever it is installed."""
     program = shutil.which("logagent", path=os.path.dirname(sys.executable)) or f"{sys.executable} -m logagent"
     return re.sub(r"(?m)^ExecStart=\S+", lambda _: f"ExecStart={program}", unit)
+
+
+def _with_these_settings(unit: str) -> str:
+    """The unit reading the settings file that counts here: where systemd starts it, `./logagent.toml` is another."""
+    path = os.path.abspath(os.environ.get("LOGAGENT_CONFIG") or "logagent.toml")
+    if not os.path.isfile(path):
+        return unit
+    quoted = '"' + path.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$") + '"'
+    return re.sub(r"(?m)^(ExecStart=.*)$", lambda found: f"{found[1]} --config {quoted}", unit)
 
 
 def _write(target: str, text: str) -> None:

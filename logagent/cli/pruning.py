@@ -20,7 +20,10 @@ PAUSE_S = 0.02
 @click.command(short_help="Delete old events.")
 @settings_options
 @click.option(
-    "--older-than", type=float, metavar="DAYS", help="Events whose time and arrival are older; 0 is a criterion."
+    "--older-than",
+    type=float,
+    metavar="DAYS",
+    help="Events whose time and arrival are older; 0 is a criterion.",
 )
 @click.option("--run", "run_ids", multiple=True, metavar="ID", help="Events of this run; may be given several times.")
 @click.option("--level", metavar="NAME", help="Events of this level alone.")
@@ -57,10 +60,12 @@ def prune(
 
 def _criteria(older_than: float | None, run_ids: tuple[str, ...], level: str | None) -> PruneCriteria:
     from logagent.formats.levels import known_level_no
-    from logagent.store.protocol import PruneCriteria
+    from logagent.store.protocol import MAX_DAYS, PruneCriteria
 
     if older_than is None and not run_ids and level is None:
         raise click.UsageError("no criterion: give --older-than, --run or --level (nothing was deleted)")
+    if older_than is not None and not 0 <= older_than <= MAX_DAYS:  # NaN is neither
+        raise click.UsageError(f"--older-than {older_than:g}: days, from 0 to {MAX_DAYS}")
     level_no = None
     if level is not None:
         level_no = known_level_no(level)

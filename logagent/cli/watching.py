@@ -145,7 +145,15 @@ def _forecast(status: Status) -> str:
     forecast = status.forecast
     if forecast.seconds is None:
         return forecast.basis or "nothing threatens"
-    return f"bytes may be lost in {forecast.seconds:.0f} s: {forecast.basis}"
+    return f"bytes may be lost in {_span_text(forecast.seconds)}: {forecast.basis}"
+
+
+def _span_text(seconds: float) -> str:
+    """As coarse as a forecast is."""
+    for unit, length in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:,.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def _headline(status: Status) -> str:

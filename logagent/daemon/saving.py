@@ -14,6 +14,7 @@ from logagent.daemon.surroundings import Clock
 from logagent.errors import StoreUnavailable
 from logagent.store.protocol import Store, StoreIdentity
 
+NO_CHECKPOINT: Final = "no checkpoint was here (a first start, or it was lost): every file is read from its start"
 CHECKPOINT_EVERY_S: Final = 1.0
 SEEN_EVERY_S: Final = 5.0
 """While the store is waited for, the checkpoint tells what was seen on disk since."""
@@ -80,7 +81,7 @@ class Saving:
         if self._had_checkpoint:
             return why_read_again(self.store_id, self.store_seq, store)
         self._had_checkpoint = True
-        return "there was no usable checkpoint: every file is read again from its start" if store.store_seq else None
+        return NO_CHECKPOINT if store.store_seq else None
 
     def changed(self) -> None:
         """There is something that the checkpoint does not say yet."""

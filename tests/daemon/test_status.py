@@ -35,6 +35,20 @@ def test_what_is_being_read_threatens_only_while_it_grows_for_long() -> None:
     assert {at: forecast.seconds for at, forecast in found.items() if forecast.seconds} == {STEADY_S: STEADY_S}
 
 
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(90, "90 s"), (150, "2 minutes"), (10_800, "3 hours"), (4e8, "4,630 days")]
+)
+def test_a_forecast_is_told_as_coarsely_as_it_is_known(rig: Rig, seconds: float, text: str) -> None:
+    rig.start()
+    rig.settle()
+    path = rig.state / "status.json"
+    status = decode_status(path.read_bytes())
+    assert status is not None
+    forecast = msgspec.structs.replace(status.forecast, seconds=seconds, basis="1 byte waits")
+    path.write_bytes(encode_status(msgspec.structs.replace(status, forecast=forecast)))
+    assert f"bytes may be lost in {text}: 1 byte waits" in logagent(rig, "status", code=1)
+
+
 def test_an_outage_forecasts_when_deleted_bytes_are_given_up(make_rig: Callable[..., Rig]) -> None:
     rig = make_rig(max_deleted_bytes=1_000_000)
     rig.start()
@@ -199,6 +213,23 @@ def test_doctor_tells_of_a_daemon_that_stopped_as_it_was_told_to(rig: Rig) -> No
 def test_doctor_tells_at_once_of_a_daemon_that_ended_without_a_word(rig: Rig) -> None:
     told(rig, pid=2**22 + 1)
     assert f"(pid {2**22 + 1}) is gone" in logagent(rig, "doctor", code=1)
+
+
+def test_doctor_knows_what_mends_a_store_that_is_not_there(rig: Rig) -> None:
+    """No server has to be started for a file."""
+    said = logagent(rig, "doctor", "--store", f"sqlite://{rig.state}/other.db", code=1)
+    assert said.splitlines()[-1] == "     mend: logagent init"
+    said = logagent(rig, "doctor", "--store", "arangodb://nobody@127.0.0.1:1/logs", code=1)
+    assert "bad  no password for arangodb://nobody@127.0.0.1:1/logs" in said.splitlines()[-1]
+
+
+@pytest.mark.parametrize("days", ["nan", "inf", "1e30", "-1"])
+def test_a_prune_refuses_days_that_are_none(rig: Rig, days: str) -> None:
+    """Below zero everything would go that was ever stored."""
+    rig.start()
+    rig.settle()
+    said = logagent(rig, "prune", "--older-than", days, code=2)
+    assert "days, from 0 to 36500" in said and "Traceback" not in said
 
 
 def test_a_drain_tells_what_it_could_not_read(rig: Rig) -> None:
