@@ -10,17 +10,15 @@ NOTES = "performance-notes.md"
 
 
 def write(docs: Path, figures: Figures) -> None:
-    """Write performance.md (with the notes kept by hand at its end) and performance.svg."""
+    """Write performance.md (with a link to the notes kept by hand) and performance.svg."""
     docs.mkdir(exist_ok=True)
-    notes = docs / NOTES
     parts = ["# Performance\n\nMade by `make bench`; ratios within one run count, since machines are noisy.\n"]
     for name, section in (("throughput", _throughput), ("latency", _latency), ("idle", _idle), ("sink", _sink)):
         if name in figures:
             parts.append(section(figures[name]))
     if "growth" in figures or "big_drain" in figures:
         parts.append(_sizes(figures))
-    if notes.exists():
-        parts.append(notes.read_text())
+    parts.append(f"What was found, mended and missed: [{NOTES}]({NOTES}).\n")
     (docs / "performance.md").write_text("\n".join(parts))
     if "throughput" in figures:
         (docs / "performance.svg").write_text(_plot(figures["throughput"]["rows"]))

@@ -22,7 +22,7 @@ class Plan(NamedTuple):
 
 
 @click.command("install-service", short_help="Install the systemd unit.")
-@click.option("--user", "is_user", is_flag=True, help="For this user alone, without root.")
+@click.option("--user", "is_user", is_flag=True, help="For this user alone, with the settings that count here.")
 @click.option("--dry-run", is_flag=True, help="Print the files and the commands, change nothing.")
 def install_service(*, is_user: bool, dry_run: bool) -> None:
     """Install and start the systemd unit, with this very installation of logagent in it."""

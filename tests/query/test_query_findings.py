@@ -284,7 +284,7 @@ def test_why_says_how_many_runs_an_error_is_new_to(tmp_path: Path) -> None:
     story.log("no room", "ERROR", run="o1", script="other")
     story.end("o1", "failed", script="other")
     reader = read(tmp_path, story)
-    assert "NEW for etl (in none of its earlier 1)" in compact(why(reader, "r2"))
+    assert "NEW for etl (1 earlier run without it)" in compact(why(reader, "r2"))
     assert "NEW for other (its first run)" in compact(why(reader, "o1"))
     reader.close()
 

@@ -92,7 +92,8 @@ def _error_lines(error: Fields, script: str, limit: int) -> Iterator[str]:
 
 def _news(error: Fields, script: str) -> str:
     name = visible(script)
-    earlier = f"in none of its earlier {error['earlier_runs']}" if error["earlier_runs"] else "its first run"
+    before = error["earlier_runs"]
+    earlier = f"{before} earlier run{'s' if before > 1 else ''} without it" if before else "its first run"
     known = f"NEW for {name} ({earlier})" if error["is_new"] else f"in {_runs(error)} of {name}"
     others = [f"{each['count']}x in {_name(each)}, last {each['last'][:10]}" for each in error["elsewhere"][:_NAMES]]
     state = ""
