@@ -123,7 +123,9 @@ def _before(reader: Reader, summary: RunSummary, found: Sequence[ErrorInRun]) ->
         return [_short_event(each, record.ts_us) for each in around if each.key != record.key]
     in_run = Selection(where=Compare(Field.RUN, "=", summary.run.execution_id))
     last = reader.events(in_run, _BEFORE).records
-    ended_us = found[0].first_us if found else summary.run.end_us
+    # The end of a killed run is when somebody noticed; the last that is known of it is its last event.
+    known_end_us = None if summary.run.status == CRASHED else summary.run.end_us
+    ended_us = found[0].first_us if found else known_end_us
     return [_short_event(each, ended_us or last[0].ts_us) for each in reversed(last)]
 
 

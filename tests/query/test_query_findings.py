@@ -33,7 +33,7 @@ from logagent.query.similar import similar
 from logagent.query.skill import SKILL
 from logagent.query.template import Template, mask_template
 from logagent.query.why import MAX_TOKENS, why
-from logagent.store import open_reader
+from logagent.store import open_reader, open_store
 from logagent.store.protocol import Reader
 
 TOKENS = 2.4
@@ -286,6 +286,23 @@ def test_why_says_how_many_runs_an_error_is_new_to(tmp_path: Path) -> None:
     reader = read(tmp_path, story)
     assert "NEW for etl (1 earlier run without it)" in compact(why(reader, "r2"))
     assert "NEW for other (its first run)" in compact(why(reader, "o1"))
+    reader.close()
+
+
+def test_a_killed_run_ended_with_its_last_word_not_when_somebody_noticed(tmp_path: Path) -> None:
+    """It did not hang for that hour."""
+    story = Story()
+    story.start("r")
+    story.log("about to die", run="r")
+    url = filled(tmp_path, story.records)
+    store = open_store(url)
+    store.prepare()
+    store.mark_crashed(["r"], NOON_US + 3_600 * SECOND_US)
+    store.close()
+    reader = open_reader(url)
+    head, _, _, last = compact(why(reader, "r")).splitlines()[:4]
+    assert head.endswith(" CRASHED · 12:00:00Z -> 12:00:01Z, found gone 13:00:00Z (-)")
+    assert last.startswith("LAST    -0.0s I about to die")
     reader.close()
 
 

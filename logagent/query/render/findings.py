@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
+from logagent.formats.fold import CRASHED
 from logagent.formats.visible import visible
 from logagent.query.render.lines import (
     Fields,
@@ -52,11 +53,12 @@ def why_lines(item: Fields, limit: int) -> list[str]:
 def _run_head(run: Fields, usual: Fields | None, limit: int) -> str:
     status = str(run["status"]).upper() if run["status"] in ("failed", "crashed") else str(run["status"])
     error = visible(str(run.get("error") or "")).split(":")[0]
-    start, end = str(run.get("started_at", ""))[11:19], str(run.get("end_time") or run.get("last_event") or "")[11:19]
+    start, last, end = (str(run.get(name) or "")[11:19] for name in ("started_at", "last_event", "end_time"))
+    until = f"{last or start}Z, found gone {end}Z" if run["status"] == CRASHED else f"{end or last}Z"
     took = duration_text(run.get("duration_seconds"))
     band = f"; usual {band_text(usual)}, n={usual['runs']}" if usual else ""
     parts = ["run", visible(str(run["execution_id"])), visible(str(run.get("script_name", ""))), status, error]
-    return clip(" ".join(filter(None, parts)), 2 * limit) + f" · {start}Z -> {end}Z ({took}{band})"
+    return clip(" ".join(filter(None, parts)), 2 * limit) + f" · {start}Z -> {until} ({took}{band})"
 
 
 def band_text(band: Fields) -> str:
