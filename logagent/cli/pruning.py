@@ -66,6 +66,8 @@ def _criteria(older_than: float | None, run_ids: tuple[str, ...], level: str | N
         raise click.UsageError("no criterion: give --older-than, --run or --level (nothing was deleted)")
     if older_than is not None and not 0 <= older_than <= MAX_DAYS:  # NaN is neither
         raise click.UsageError(f"--older-than {older_than:g}: days, from 0 to {MAX_DAYS}")
+    if any(run_id.startswith("@") for run_id in run_ids):
+        raise click.UsageError("--run takes a whole id, no reference: `logagent-query show @last` tells it")
     level_no = None
     if level is not None:
         level_no = known_level_no(level)

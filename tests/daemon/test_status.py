@@ -232,6 +232,13 @@ def test_a_prune_refuses_days_that_are_none(rig: Rig, days: str) -> None:
     assert "days, from 0 to 36500" in said and "Traceback" not in said
 
 
+def test_a_prune_takes_no_reference_for_an_id(rig: Rig) -> None:
+    """It would find no such run, and say that all went well."""
+    rig.start()
+    rig.settle()
+    assert "--run takes a whole id" in logagent(rig, "prune", "--run", "@last", code=2)
+
+
 def test_a_drain_tells_what_it_could_not_read(rig: Rig) -> None:
     """`logagent run --once` ends with 1 then: it is not done."""
     packed = gzip.compress(natives("a", 0, 500).encode())

@@ -287,6 +287,14 @@ def test_tail_until_end_exits_with_the_verdict(store: str) -> None:
     assert asked(store, "tail", "--run", "@last-good", "--until-end").code == 0
 
 
+def test_an_unknown_option_is_taken_for_a_word_to_leave_out_only_where_it_may_be_one(store: str) -> None:
+    """One dash, behind a command that takes words."""
+    assert "quote the whole query" in asked(store, "search", "-timeout").err
+    for command, said in ((("export", "--limit", "2"), "export --help"), (("learn", "-o", "table"), "learn --help")):
+        err = asked(store, *command).err
+        assert err.rstrip().endswith(f"See logagent-query {said}") and "quote" not in err
+
+
 def test_a_compact_tail_says_that_there_was_more_before(store: str) -> None:
     """The last line tells how complete it is."""
     foot = {

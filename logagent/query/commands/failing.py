@@ -35,12 +35,20 @@ def report(error: LogagentError | click.ClickException, arguments: list[str]) ->
     if isinstance(error, click.ClickException):
         said = error.format_message()
         if isinstance(error, click.NoSuchOption):
-            said += " To leave out a word, quote the whole query: 'timeout -retry'"
+            said += _of_option(error)
         elif isinstance(error, click.UsageError) and error.ctx and isinstance(error.ctx.command, click.Group):
             path, names = error.ctx.command_path, error.ctx.command.list_commands(error.ctx)
             said += f" Of {path} there are {', '.join(names)}" if error.ctx.parent else ""
         error = BadQuery(said)
     return tell(error, is_json=_wants_json(arguments))
+
+
+def _of_option(error: click.NoSuchOption) -> str:
+    """What may have been meant: a word to leave out begins with one dash, and is none of a group's."""
+    command = error.ctx.command if error.ctx else None
+    if error.option_name.startswith("--") or isinstance(command, click.Group):
+        return f" See {error.ctx.command_path} --help" if error.ctx else ""
+    return " To leave out a word, quote the whole query: 'timeout -retry'"
 
 
 def _wants_json(arguments: list[str]) -> bool:
