@@ -78,8 +78,9 @@ def _with_this_program(unit: str) -> str:
 
 def _with_these_settings(unit: str) -> str:
     """The unit reading the settings file that counts here: where systemd starts it, `./logagent.toml` is another."""
-    path = os.path.abspath(os.environ.get("LOGAGENT_CONFIG") or "logagent.toml")
-    if not os.path.isfile(path):
+    named = os.environ.get("LOGAGENT_CONFIG")
+    path = os.path.abspath(named or "logagent.toml")
+    if not named and not os.path.isfile(path):
         return unit
     quoted = '"' + path.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$") + '"'
     return re.sub(r"(?m)^(ExecStart=.*)$", lambda found: f"{found[1]} --config {quoted}", unit)
