@@ -95,10 +95,10 @@ def _once(daemon: Daemon, timeout_s: float) -> int:
 
 
 def _tell(daemon: Daemon, drained: Drained) -> None:
+    from logagent.formats.status import stored_told
+
     totals = daemon.status().totals
-    click.echo(
-        f"{totals.stored} stored, {totals.duplicates} already there, {totals.dead_letters} dead letters", err=True
-    )
+    click.echo(f"{stored_told(totals)}, {totals.dead_letters} dead letters", err=True)
     for path, count in drained.pending:
         click.echo(f"pending: {path} ends in {count} bytes without a newline", err=True)
     for path, reason in drained.unread:

@@ -82,7 +82,7 @@ def _redraw(path: str) -> NoReturn:
 
 
 def _text(status: Status) -> str:
-    from logagent.formats.status import losses_told
+    from logagent.formats.status import losses_told, stored_told
     from logagent.formats.visible import visible
 
     lines = [_headline(status)]
@@ -94,7 +94,7 @@ def _text(status: Status) -> str:
     lost = losses_told(totals) or "nothing lost"
     lines += [
         f"store    {store.url}  {store.state}{f' since {_second(store.since)}' if store.since else ''}",
-        f"lines    {totals.read} read, {totals.stored} stored, {totals.duplicates} already there, {''.join(more)}"
+        f"lines    {totals.read} read, {stored_told(totals)}, {''.join(more)}"
         f"{totals.skipped} skipped by rule, {totals.dead_letters} dead letters, {lost}",
         f"behind   {status.lag_bytes} bytes in {status.files_total} files; {status.rate_lines_s:.0f} lines/s",
     ]

@@ -36,11 +36,11 @@ _TIME: Final = attrgetter("ts_us")
 
 
 class Counts(msgspec.Struct):
-    """Lines since the start; `skipped` by rule."""
+    """Lines since the start, as `Totals` of the status has them; `skipped` by rule."""
 
     read: int = 0
     stored: int = 0
-    duplicates: int = 0
+    duplicates: int | None = 0
     expired: int = 0
     dead_letters: int = 0
     redacted: int = 0
@@ -141,7 +141,7 @@ class Appending:
             self._unmarked.add(stream)
         self.counts.read += batch.lines
         self.counts.stored += receipt.stored
-        self.counts.duplicates += receipt.duplicates or 0
+        self.counts.duplicates = _known_sum(self.counts.duplicates, receipt.duplicates)
         self.counts.expired += receipt.expired
 
     def _append(self, batch: Batch) -> Receipt:
@@ -236,5 +236,9 @@ class Appending:
 
 
 def _sum(a: Receipt, b: Receipt) -> Receipt:
-    duplicates = None if a.duplicates is None or b.duplicates is None else a.duplicates + b.duplicates
+    duplicates = _known_sum(a.duplicates, b.duplicates)
     return Receipt(stored=a.stored + b.stored, duplicates=duplicates, expired=a.expired + b.expired)
+
+
+def _known_sum(a: int | None, b: int | None) -> int | None:
+    return None if a is None or b is None else a + b

@@ -42,7 +42,9 @@ class StatusCollector:
         if status is None:
             return
         for name, text in _COUNTERS.items():
-            yield CounterMetricFamily(f"logagent_{name}", text, value=getattr(status.totals, name))
+            value = getattr(status.totals, name)
+            if value is not None:
+                yield CounterMetricFamily(f"logagent_{name}", text, value=value)
         yield GaugeMetricFamily("logagent_lag_bytes", "Bytes on disk not yet acknowledged", value=status.lag_bytes)
         yield GaugeMetricFamily("logagent_files", "Files followed", value=status.files_total)
         yield GaugeMetricFamily("logagent_rate_lines_per_second", "Lines read per second", value=status.rate_lines_s)

@@ -38,13 +38,14 @@ class StoreStatus(msgspec.Struct, frozen=True, kw_only=True):
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
     """Since the daemon started: lines, but for `redacted`, `lost_bytes` and `unknown_ends`.
 
-    `expired`: read again after they were pruned. `redacted`: secrets masked. `unknown_ends`: losses of which nobody
-    knows how many bytes they were. `skipped` is what declared rules left out, `by_rule` each.
+    `duplicates`: stored already; None, and then among `stored`, where the store does not count them. `expired`: read
+    again after they were pruned. `redacted`: secrets masked. `unknown_ends`: losses of which nobody knows how many
+    bytes they were. `skipped` is what declared rules left out, `by_rule` each.
     """
 
     read: int = 0
     stored: int = 0
-    duplicates: int = 0
+    duplicates: int | None = 0
     expired: int = 0
     dead_letters: int = 0
     redacted: int = 0
@@ -52,6 +53,16 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     unknown_ends: int = 0
     skipped: int = 0
     by_rule: dict[str, int] = {}
+
+
+def stored_told(totals: Totals) -> str:
+    """What was stored, and what was there, for people.
+
+    >>> stored_told(Totals(stored=3)), stored_told(Totals(stored=3, duplicates=None))
+    ('3 stored, 0 already there', '3 stored or already there')
+    """
+    there = " or already there" if totals.duplicates is None else f", {totals.duplicates} already there"
+    return f"{totals.stored} stored{there}"
 
 
 def losses_told(totals: Totals) -> str:

@@ -12,6 +12,7 @@ import pytest
 from arango_server import ArangoServer
 
 from logagent.store import open_store
+from tests.daemon.commands import logagent
 from tests.daemon.rig import Rig, expected, natives
 from tests.faults import WRITES, Fault, FaultyProxy
 
@@ -154,6 +155,21 @@ def test_twenty_lost_replies_under_load_double_nothing(rig: Rig, proxy: FaultyPr
         rig.rest(60)
     assert proxy.spoiled[Fault.REPLY_LOST] == 20
     assert rig.counted() == {f"p{part}-{n}": 1 for part in range(40) for n in range(25)}
+
+
+def test_what_the_store_does_not_count_is_not_told(rig: Rig) -> None:
+    """Read again, all lines were there already; the server does not say so, and a 0 would be untrue."""
+    rig.write("a.jsonl", natives("a", 0, 5))
+    rig.start()
+    rig.settle()
+    rig.kill()
+    for path in rig.state.glob("checkpoint*"):
+        path.unlink()
+    rig.start()
+    rig.settle()
+    assert rig.counted() == expected("a", 5)
+    assert (rig.status().totals.stored, rig.status().totals.duplicates) == (5, None)
+    assert "5 read, 5 stored or already there, " in logagent(rig, "status", code=1)
 
 
 def test_a_wrong_password_pauses_loudly_and_names_no_password(rig: Rig, proxy: FaultyProxy) -> None:
