@@ -53,7 +53,7 @@ class Counts(msgspec.Struct):
 
 
 class Appending:
-    """Appends batches, one at a time, in a thread of its own.
+    """Appends batches, one at a time, beside what is read meanwhile.
 
     Attributes:
         counts: lines since the start.
@@ -87,6 +87,7 @@ class Appending:
 
         Raises:
             StateUnavailable: the dead letters cannot be written.
+            StoreUnavailable: the daemon has to stop; the dead letters are written.
         """
         self._write_rejects(batch.rejects)
         prepared = batch.sorted(self._clock.now_us())

@@ -46,7 +46,7 @@ class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
         begun_at: where reading it began, if not at its start (`start_at = "end"`).
         size: greatest size seen; of a packed file its packed size.
         directory_device: device of the directory it was seen in; another one there now means a vanished mount.
-        is_finished: a packed file that was unpacked to its end.
+        is_finished: a packed file that was unpacked to its end, or any whose loss was looked for.
         unpacked: how much of a packed file was ever seen, bytes of its stream.
         gone_us: when it was let go or found gone (wall clock); None for a file that is there.
         claimed: another file (a packed twin, a copy) goes on in its place.

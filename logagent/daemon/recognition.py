@@ -264,18 +264,20 @@ class Recognition:
 
     def was_read_further(self, stream: Stream) -> bool:
         """True if another file with the same content was read beyond where this one stands."""
-        files = self._with_fingerprint(stream.fingerprint, stream.first_line.content_hash)
-        gone = self.gone.with_first_line(stream.first_line.content_hash)
-        entries = [*(file.entry() for file in files), *(e for e in gone if e.fingerprint == stream.fingerprint)]
-        return any(entry.cursor.offset > stream.read.offset for entry in entries)
+        known = self._entries_of(stream.fingerprint, stream.first_line.content_hash)
+        return any(entry.cursor.offset > stream.read.offset for entry in known)
 
     def others_of(self, entry: FileEntry) -> list[FileEntry]:
         """What is known of the same content, of files there are and of others that are gone."""
         if entry.fingerprint is None:
             return []
-        gone = [other for other in self.gone.with_first_line(entry.content_hash) if other is not entry]
-        here = [copy.entry() for copy in self.copies_of(entry)]
-        return here + [other for other in gone if other.fingerprint == entry.fingerprint]
+        return [other for other in self._entries_of(entry.fingerprint, entry.content_hash) if other is not entry]
+
+    def _entries_of(self, fingerprint: int, content_hash: int) -> list[FileEntry]:
+        """Of the files there are with that content, then of those gone."""
+        here = [file.entry() for file in self._with_fingerprint(fingerprint, content_hash)]
+        gone = self.gone.with_first_line(content_hash)
+        return here + [entry for entry in gone if entry.fingerprint == fingerprint]
 
     def _with_fingerprint(self, fingerprint: int, content_hash: int) -> list[File]:
         return [

@@ -25,7 +25,7 @@ class Saving:
 
     Attributes:
         store_id: of the store that the cursors are of; "" before there was one.
-        store_seq: of the last checkpoint that was saved.
+        store_seq: what the store's mark has to be, as the next checkpoint says.
         believed_us: what the next one says of the clock.
         rereads: why files were read again from their start, a sentence each.
         trouble: why the checkpoint could not be written the last time, or None.
@@ -117,7 +117,7 @@ class Saving:
         store = self._calls(self._store.mark)
         expected = self.store_seq + 1
         if reason := why_read_again(self.store_id, expected, store):
-            self.store_seq = expected  # `load` will see it, too
+            self.store_seq = expected  # so that `load` finds it less than that, too
             raise StoreUnavailable(reason)
         return store.store_seq
 

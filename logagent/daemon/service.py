@@ -276,7 +276,7 @@ class Daemon:
 
     def close(self) -> None:
         """Free the lock, the descriptors and the store; safe to call twice. A stuck store is left alone."""
-        self._executor.shutdown(wait=not self._calls.is_stuck, cancel_futures=True)
+        self._executor.shutdown(wait=not self.is_stuck, cancel_futures=True)
         for file in list(self.files):
             self.files.close(file)
         self._wakeups.close()

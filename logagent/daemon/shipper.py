@@ -214,10 +214,7 @@ class Shipper:
         if stream.marked is not None:
             self.appending.goes_on_unmarked(stream)
         if stream.fingerprint in self._recognition.cut:
-            self.settle()
-            stored_end = self._calls(self._store.stored_end, stream.fingerprint)
-            self._recognition.stored_of_cut(stream, NOTHING_STORED if stored_end is None else stored_end)
-            self._save_beginnings()  # after a crash the store would be asked again, and have what is read now
+            self._ask_about_cut(stream)
             return True
         is_quiet = is_last or tail.is_finished or now - file.grown_at >= self._fold_quiet_s(file)
         is_whole_elsewhere = is_quiet and self._is_whole_elsewhere(stream, tail)
@@ -239,6 +236,13 @@ class Shipper:
             if self._batch.is_full(self.limits.batch):
                 break
         return file.stream is not stream or not stream.is_exhausted
+
+    def _ask_about_cut(self, stream: Stream) -> None:
+        """How much the store has of files that were cut, before anything is read of what stands in their place."""
+        self.settle()
+        stored_end = self._calls(self._store.stored_end, stream.fingerprint)
+        self._recognition.stored_of_cut(stream, NOTHING_STORED if stored_end is None else stored_end)
+        self._save_beginnings()  # after a crash the store would be asked again, and have what is read now
 
     def _fold_quiet_s(self, file: File) -> float:
         """A packer may pause anywhere in a record; its original may have been read, as another record, meanwhile."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 from logagent.daemon.surroundings import Clock
 from logagent.errors import StoreUnavailable
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-LOOK_EVERY_S = 0.25
+LOOK_EVERY_S: Final = 0.25
 
 
 class StoreCalls:
@@ -76,5 +76,9 @@ class StoreCalls:
             raise StoreUnavailable("the store did not answer before the daemon had to stop")
 
     def __call__(self, call: Callable[_P, _T], *args: _P.args, **more: _P.kwargs) -> _T:
-        """Make a call and wait for it."""
+        """Make a call and wait for it.
+
+        Raises:
+            StoreUnavailable: as of `start` and `wait`; or what the call raises.
+        """
         return self.wait(self.start(call, *args, **more))

@@ -376,8 +376,6 @@ class Expressions:
             return lambda row: len(collection.documents)
         parts = [self._argument(name, at, argument, scope) for at, argument in enumerate(arguments)]
         call, query = function.call, self._query
-        if name in ("DOCUMENT", "COLLECTION_COUNT"):
-            query.reads_anywhere = True
         if name not in VARYING and is_folded(arguments, query.constants):
             value = call(query, [part(query.constants) for part in parts])
             return lambda row: copy.deepcopy(value)

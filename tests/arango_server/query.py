@@ -43,12 +43,10 @@ class Query:
         self.variables: dict[str, Collection] = {}
         self.constants: dict[str, Value] = {}
         self.vector_sorts: set[str] = set()
-        self.reads_anywhere = False
         self.searches: dict[str, Any] = {}
         self.expressions = Expressions(self)
         self.sources: dict[str, str] = {}
         self._binds = binds or {}
-        self._used: set[str] = set()
         self._written: dict[str, tuple[Collection, Any]] = {}
         self.deadline: float | None = None
         self.slept_s = 0.0

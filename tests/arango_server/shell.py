@@ -140,7 +140,6 @@ class Database(Thing):
     """`db`."""
 
     def __init__(self, shell: Shell) -> None:
-        self._shell = shell
         self._client = shell.client
         super().__init__(
             None,

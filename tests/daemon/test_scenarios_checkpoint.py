@@ -12,6 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -134,7 +135,19 @@ def marked_now(rig: Rig) -> dict[str, bytes]:
     rig.write("mark.jsonl", native("mark"))
     rig.look()
     rig.running.try_turn(flush=True)
+    return store_files(rig)
+
+
+def store_files(rig: Rig) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in rig.state.glob("logs.db*")}
+
+
+def lose_power(rig: Rig, synced: dict[str, bytes]) -> None:
+    """Of the store's files nothing is left but what was synced."""
+    for path in rig.state.glob("logs.db*"):
+        path.unlink()
+    for name, content in synced.items():
+        (rig.state / name).write_bytes(content)
 
 
 def test_power_loss_in_an_outage_takes_nothing_that_the_checkpoint_counts_on(rig: Rig) -> None:
@@ -153,10 +166,7 @@ def test_power_loss_in_an_outage_takes_nothing_that_the_checkpoint_counts_on(rig
     rig.write("a.jsonl", natives("a", 10, 5))
     rig.rest(30)
     rig.kill()
-    for path in rig.state.glob("logs.db*"):
-        path.unlink()
-    for name, content in synced.items():
-        (rig.state / name).write_bytes(content)
+    lose_power(rig, synced)
     rig.start()
     rig.settle()
     assert rig.counted() == expected("a", 15) + Counter(["mark"])
@@ -182,10 +192,7 @@ def test_power_loss_in_an_outage_takes_nothing_from_a_packed_file_that_went_on_w
     rig.write("b.jsonl", natives("b", 0, 1))
     rig.rest(30)
     rig.kill()
-    for path in rig.state.glob("logs.db*"):
-        path.unlink()
-    for name, content in synced.items():
-        (rig.state / name).write_bytes(content)
+    lose_power(rig, synced)
     rig.start()
     rig.rest(120)
     assert (rig.counted(), rig.losses()) == (expected("a", 10) + Counter(["mark", "b-0"]), [])
@@ -212,10 +219,7 @@ def test_what_power_loss_takes_of_a_deleted_file_that_was_not_held_any_more_is_i
     rig.store.mark = unavailable
     rig.rest(30)
     rig.kill()
-    for path in rig.state.glob("logs.db*"):
-        path.unlink()
-    for name, content in synced.items():
-        (rig.state / name).write_bytes(content)
+    lose_power(rig, synced)
     rig.start()
     rig.rest(120)
     assert rig.counted() == expected("a", 5) + Counter(["mark", "b-0"])
@@ -229,7 +233,7 @@ def test_power_loss_of_the_store_s_machine_alone_takes_nothing(rig: Rig, *, is_d
     path = rig.write("a.jsonl", natives("a", 0, 5))
     rig.start()
     rig.settle()
-    synced = {path.name: path.read_bytes() for path in rig.state.glob("logs.db*")}
+    synced = store_files(rig)
     assert rig.store is not None
     rig.store.mark = unavailable
     rig.write("a.jsonl", natives("a", 5, 5))
@@ -238,16 +242,13 @@ def test_power_loss_of_the_store_s_machine_alone_takes_nothing(rig: Rig, *, is_d
     rig.rest(30)
     assert (rig.status().state, rig.counted()) == ("outage", expected("a", 10))
     rig.store.inner.close()
-    for path in rig.state.glob("logs.db*"):
-        path.unlink()
-    for name, content in synced.items():
-        (rig.state / name).write_bytes(content)
+    lose_power(rig, synced)
     rig.store.mark = rig.store.inner.mark
     rig.rest(120)
     assert rig.counted() == expected("a", 10)
 
 
-def unavailable() -> int:
+def unavailable() -> NoReturn:
     raise StoreUnavailable("the store is away")
 
 

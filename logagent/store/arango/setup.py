@@ -66,6 +66,7 @@ def meta_of(connection: Connection) -> Meta | None:
 
     Raises:
         StoreTooNew: the schema is newer than this program.
+        StoreUnavailable: it does not answer, or as no ArangoDB does.
     """
     answer = connection.send(Method.GET, f"/_api/document/{META}/store", allowed=_MISSING)
     if b'"store_id"' not in answer:
@@ -261,11 +262,8 @@ def users_there(access: Access) -> set[str]:
     Raises:
         StoreAuthError: who logs in may not know them.
     """
-    admin = Connection(access, "_system")
-    try:
+    with closing(Connection(access, "_system")) as admin:
         return {user["user"] for user in admin.call(Method.GET, "/_api/user")["result"]}
-    finally:
-        admin.close()
 
 
 def make_users(access: Access, users: list[UserSpec]) -> None:
