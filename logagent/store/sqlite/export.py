@@ -77,6 +77,7 @@ _FOLDED_FIELDS: Final = {
     Field.SCRIPT: "ifnull(CAST(f.body AS TEXT) ->> '$.script_name', '')",
     Field.RUN: "ifnull(CAST(f.body AS TEXT) ->> '$.execution_id', 'unknown')",
 }
+"""As `holds_for_all_kinds` allows."""
 
 
 def _folded_sql(condition: Condition) -> tuple[str, tuple[Any, ...]]:
