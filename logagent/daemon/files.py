@@ -278,7 +278,10 @@ class Files:
             del self._by_inode[key]
         if file in self._detached:
             self._detached.remove(file)
-        if file.greatest_size and not self.recognition.has_entry(file):
+        known = self.recognition.entry_of(file)
+        if known is not None and known.size < file.greatest_size:
+            self.gone.replace(known, msgspec.structs.replace(known, size=file.greatest_size, is_finished=False))
+        elif known is None and file.greatest_size:
             entry = file.entry() if file.compression else file.marked_entry()  # how far a packed one was, nobody knows
             self.gone.add(msgspec.structs.replace(entry, gone_us=now_us))
         self.recognition.forget(file)

@@ -223,13 +223,14 @@ class Recognition:
         file.stream = None
         file.scan = None
 
-    def has_entry(self, file: File) -> bool:
-        """True for a file that was never looked into while an entry may stand for it, which knows more."""
-        entries = self.gone.with_inode(file.identity.device, file.identity.inode)
-        return file.stream is None and any(
-            entry.gone_us is None and entry.cut_at is None and file.identity.birth in (0, entry.identity.birth)
-            for entry in entries
-        )
+    def entry_of(self, file: File) -> FileEntry | None:
+        """The entry that may stand for a file which was never looked into, and knows more of it but for its size."""
+        if file.stream is not None:
+            return None
+        for entry in self.gone.with_inode(file.identity.device, file.identity.inode):
+            if entry.gone_us is None and entry.cut_at is None and file.identity.birth in (0, entry.identity.birth):
+                return entry
+        return None
 
     def start_over(self) -> None:
         """The store has lost what was acknowledged: every entry begins at its file's start."""

@@ -190,7 +190,7 @@ class Promise:
         self._rewrites: dict[Identity, int] = defaultdict(int)
         self._sizes: dict[Incarnation, int] = {}
         self._names: dict[Identity, set[Path]] = defaultdict(set)
-        self._seen_in: dict[Line, set[Identity]] = defaultdict(set)
+        self._seen_in: dict[Line, dict[Identity, int]] = defaultdict(dict)
         self._cut_since_seen: dict[Identity, set[Line]] = defaultdict(set)
         self._overwritten: list[set[Line]] = []
         self.expired: list[Found] = []
@@ -218,7 +218,7 @@ class Promise:
         for file in files_in(self._logs):
             self._note(file)
 
-    def seen(self) -> None:
+    def seen(self, now_us: int) -> None:
         """Discovery looks now: what is on disk is owed from now on."""
         for file in files_in(self._logs):
             self._note(file)
@@ -227,7 +227,7 @@ class Promise:
             if file.is_whole:
                 for line in file.lines():
                     self.owed[line].add(file.path)
-                    self._seen_in[line].add(file.identity)
+                    self._seen_in[line].setdefault(file.identity, now_us)
 
     def _look_for_overwritten(self, file: OnDisk) -> None:
         """Rule 7: what was cut since the last look, as far as the file reaches again."""
@@ -270,8 +270,10 @@ class Promise:
                 self._overwritten.append({line for line in known - set(file.lines()) if line.offset < file.size})
 
     def _is_known(self, line: Line, entries: Iterable[FileEntry]) -> bool:
+        """True if one of the entries covers it; what was cut off before the line was seen does not."""
         return any(
             entry.identity in self._seen_in[line]
+            and (entry.cut_at is None or self._seen_in[line][entry.identity] <= (entry.gone_us or 0))
             and entry.fingerprint in (None, *self.fingerprints(line.first))
             and (entry.compression is not None or line.end <= entry.size)
             for entry in entries

@@ -202,3 +202,24 @@ def test_what_was_seen_of_a_file_that_could_not_be_opened_is_in_the_ledger_thoug
     assert holder.exists()
     assert rig.counted() == expected("a", 1, 1) + expected("b", 1, 1)
     assert rig.losses() == [("a.jsonl", len(natives("a", 1, 1)), size)]
+
+
+def test_what_a_file_grew_by_that_could_not_be_opened_is_lost_with_what_was_known_of_it(
+    make_rig: Callable[..., Rig],
+) -> None:
+    rig = make_rig(max_open=1)
+    rig.write("b.jsonl", natives("b", 0, 1))
+    rig.start()
+    rig.take_store_away()
+    rig.turn()  # from now on its descriptor cannot be had
+    path = rig.write("a.jsonl", natives("a", 0, 1))
+    rig.look()
+    rig.stop()
+    rig.write("a.jsonl", natives("a", 1, 4))
+    rig.start()
+    rig.take_store_away()
+    rig.turn()
+    path.unlink()
+    rig.bring_store_back()
+    rig.rest(60)
+    assert rig.losses() == [("a.jsonl", 0, len(natives("a", 0, 5)))]

@@ -265,7 +265,7 @@ class LogFiles(RuleBasedStateMachine):
     def start(self) -> None:
         self.promise.restarted(self.found())
         self.rig.on_open_store = self.store_opened
-        self.promise.seen()
+        self.promise.seen(self.rig.clock.now_us())
         self.doing(self.rig.start)
 
     def store_opened(self, store: FaultyStore) -> None:
@@ -289,7 +289,7 @@ class LogFiles(RuleBasedStateMachine):
         if not self.is_up:
             self.start()
         else:
-            self.promise.seen()
+            self.promise.seen(self.rig.clock.now_us())
             self.doing(self.rig.look)
 
     @rule()
@@ -301,7 +301,7 @@ class LogFiles(RuleBasedStateMachine):
             self.turn_once()
 
     def turn_once(self) -> None:
-        self.promise.seen()
+        self.promise.seen(self.rig.clock.now_us())
         self.doing(self.turns)
 
     def turns(self) -> None:
