@@ -120,6 +120,7 @@ class Recognition:
             assert twin.fingerprint is not None
             if _has_place(tail, twin):
                 self._claim(twin)
+                self.has_begun_anew |= not twin.is_timed  # after a crash it might be another that goes on in its place
                 return self._follow(file, first, twin.fingerprint, twin.cursor, marked=self._marked(twin))
         fingerprint = fingerprint_of(first, file.identity, file.home, self.rules.host, file.rewrites)
         cursor = _line_start(tail, file.begin_at or 0)

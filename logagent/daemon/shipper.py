@@ -211,6 +211,8 @@ class Shipper:
         stream = self._recognition.identify(file, is_over=is_over)
         if stream is None:
             return file.is_looking_on
+        if self._recognition.has_begun_anew:
+            return True  # that is saved before any of it is read
         if stream.marked is not None:
             self.appending.goes_on_unmarked(stream)
         if stream.fingerprint in self._recognition.cut:

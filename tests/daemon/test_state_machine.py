@@ -488,3 +488,19 @@ TestLogFiles.settings = settings(
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
+
+
+def test_what_went_on_in_a_copy_s_place_does_so_again_after_an_older_store_was_put_back() -> None:
+    """It has no times; the daemon was killed before the checkpoint was due. (Too rare to be met by chance.)"""
+    state = LogFiles()
+    state.set_the_stage(["native"], {}, batch_size=1, quantum_bytes=200, max_batch_bytes=300, max_open=2)
+    state.catch_up()
+    state.truncate("a.jsonl", 0)
+    state.copy_the_state()
+    state.copy(0, "number")
+    state.rewrite_in_place("a.jsonl", ["text"])
+    state.copy(0, "number")
+    state.write("a.jsonl", ["bad_json"])
+    state.catch_up()
+    state.put_the_store_back()
+    state.teardown()
