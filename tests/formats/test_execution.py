@@ -159,9 +159,10 @@ def test_a_cancelled_task_ends_its_run_as_failed(directory):
 def test_ctrl_c_in_a_script_is_a_failed_run(tmp_path):
     """A real SIGINT to a real process."""
     code = """
-        import sys, threading
+        import signal, sys, threading
         from loguru import logger
         from logagent.formats import add_sink, script_execution
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that runs the tests behind itself ignores it
         logger.remove()
         add_sink(logger, sys.argv[1])
         with script_execution("load"):
