@@ -20,10 +20,7 @@ PAUSE_S = 0.02
 @click.command(short_help="Delete old events.")
 @settings_options
 @click.option(
-    "--older-than",
-    type=float,
-    metavar="DAYS",
-    help="Events whose time and arrival are older; 0 is a criterion.",
+    "--older-than", type=float, metavar="DAYS", help="Events whose time and arrival are older; 0 is a criterion."
 )
 @click.option("--run", "run_ids", multiple=True, metavar="ID", help="Events of this run; may be given several times.")
 @click.option("--level", metavar="NAME", help="Events of this level alone.")

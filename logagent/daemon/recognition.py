@@ -31,14 +31,15 @@ class Recognition:
         rules: how files are followed; may be replaced.
         gone: entries without a file: let go, deleted, rewritten, or (at first) not seen yet since the start.
         cut: fingerprints of files found cut in place of which the store was not asked yet.
-        has_begun_anew: a file was seen to begin anew or to be cut, and the checkpoint does not say so yet.
+        has_news: a file was seen to begin anew or to be cut, or goes on in another's place, and the checkpoint does not
+            say so yet.
     """
 
     def __init__(self, rules: FollowRules, entries: Iterable[FileEntry]) -> None:
         self.rules = rules
         self.gone = Gone(entries)
         self.cut = {entry.fingerprint for entry in self.gone if entry.cut_at is not None and entry.stored_end is None}
-        self.has_begun_anew = False
+        self.has_news = False
         self._with_first_line: dict[int, dict[int, File]] = {}
         self._shared: dict[int, None] = {}
 
@@ -120,7 +121,7 @@ class Recognition:
             assert twin.fingerprint is not None
             if _has_place(tail, twin):
                 self._claim(twin)
-                self.has_begun_anew |= not twin.is_timed  # after a crash it might be another that goes on in its place
+                self.has_news |= not twin.is_timed  # after a crash it might be another that goes on in its place
                 return self._follow(file, first, twin.fingerprint, twin.cursor, marked=self._marked(twin))
         fingerprint = fingerprint_of(first, file.identity, file.home, self.rules.host, file.rewrites)
         cursor = _line_start(tail, file.begin_at or 0)
@@ -192,7 +193,7 @@ class Recognition:
         self.gone.add(entry)
         self.cut.add(entry.fingerprint)
         self.forget(file)
-        self.has_begun_anew = True
+        self.has_news = True
         file.was_read_whole = False
         file.rewrites += 1
         file.begin_at, file.begun_at = None, 0
@@ -205,7 +206,7 @@ class Recognition:
         entry = msgspec.structs.replace(file.entry(), gone_us=now_us, ctime_ns=ctime_ns, cut_at=cut_at)
         self.gone.add(entry)
         self.cut.add(entry.fingerprint)
-        self.has_begun_anew = True
+        self.has_news = True
         file.greatest_size = size
         if file.stream is None:
             file.rewrites += 1

@@ -182,7 +182,7 @@ class Shipper:
         if tail is None:
             self._is_short_of_descriptors |= file.trouble == NO_DESCRIPTOR
             return False
-        if self._recognition.has_begun_anew:
+        if self._recognition.has_news:
             self._save_beginnings()
             return True  # much may have changed while the store was waited for
         try:
@@ -211,7 +211,7 @@ class Shipper:
         stream = self._recognition.identify(file, is_over=is_over)
         if stream is None:
             return file.is_looking_on
-        if self._recognition.has_begun_anew:
+        if self._recognition.has_news:
             return True  # that is saved before any of it is read
         if stream.marked is not None:
             self.appending.goes_on_unmarked(stream)
@@ -267,7 +267,7 @@ class Shipper:
         self._ship_now()
         self.saving.changed()
         self.saving.save()
-        self._recognition.has_begun_anew = False
+        self._recognition.has_news = False
 
     def _ship_now(self) -> None:
         if self._batch:

@@ -320,23 +320,21 @@ class Promise:
         ]
 
     def _is_accounted(self, line: Line, found: Iterable[Found], ledger: Iterable[dict[str, Any]]) -> bool:
-        return self._is_found(line, found) or self._is_lost(line, self.fingerprints(line.first), ledger)
+        return self._is_found(line, found) or self._is_lost(line, ledger)
 
     def _is_found(self, line: Line, found: Iterable[Found]) -> bool:
         """True if it was read: it is stored, dead-lettered, or was pruned."""
         fingerprints = self.fingerprints(line.first)
         return any(one.holds(line, fingerprints) for one in (*found, *self.expired))
 
-    def _is_lost(self, line: Line, fingerprints: set[int], ledger: Iterable[dict[str, Any]]) -> bool:
-        """True if rows of the ledger, taken together, hold all of its bytes.
+    def _is_lost(self, line: Line, ledger: Iterable[dict[str, Any]], *, beyond: int = 0) -> bool:
+        """True if rows of the ledger, taken together, hold all of its bytes, or those beyond an offset of its file.
 
         Bytes that nobody read have no fingerprint that anybody knows: then the row names the file by its path, with the
         fingerprint 0 or that of what the file held before. It may be a name that the file was given after they were cut
         off: a daemon that starts then knows no other.
         """
-        return self._is_lost_from(line.offset, line, fingerprints, ledger)
-
-    def _is_lost_from(self, reached: int, line: Line, fingerprints: set[int], ledger: Iterable[dict[str, Any]]) -> bool:
+        fingerprints, reached = self.fingerprints(line.first), max(line.offset, beyond)
         paths = self.owed.get(line, set()).union(*(self._names[held.identity] for held in self.holders[line]))
         for row in sorted(ledger, key=lambda row: int(row["from"])):
             is_its_file = int(row["fingerprint"], 16) in fingerprints or Path(row["file"]) in paths
@@ -346,11 +344,12 @@ class Promise:
 
     def judge(self, records: Sequence[Record]) -> list[str]:
         """What breaks the promise, a sentence each."""
-        found = [*stored(records), *self.dead_letters()]
+        in_store = stored(records)
+        found = [*in_store, *self.dead_letters()]
         ledger = self.ledger()
         unread = {line for line in self.owed if not self._is_found(line, found)}
-        unstored = {line for line in self.owed if not self._is_found(line, stored(records))}
-        lost = {line for line in unread if not self._is_lost(line, self.fingerprints(line.first), ledger)}
+        unstored = {line for line in self.owed if not self._is_found(line, in_store)}
+        lost = {line for line in unread if not self._is_lost(line, ledger)}
         for lines in self._overwritten:
             of_this_file_alone = {line for line in lines & self.owed.keys() if len(self.holders[line]) == 1}
             if of_this_file_alone <= unstored:
@@ -398,10 +397,9 @@ class Promise:
 
     def _was_written_over(self, line: Line, ledger: Sequence[dict[str, Any]]) -> bool:
         """Rule 10."""
-        fingerprints = self.fingerprints(line.first)
         return all(
             any(
-                former <= self._sizes[held] and self._is_lost_from(max(former, line.offset), line, fingerprints, ledger)
+                former <= self._sizes[held] and self._is_lost(line, ledger, beyond=former)
                 for former in self._former_sizes(held)
             )
             for held in self.holders[line]

@@ -29,6 +29,16 @@ def without_a_free_descriptor(make_rig: Callable[..., Rig]) -> Rig:
     return rig
 
 
+def in_an_outage_without_a_free_descriptor(make_rig: Callable[..., Rig]) -> Rig:
+    """A daemon whose only descriptor is held by a file that cannot be shipped."""
+    rig = make_rig(max_open=1)
+    rig.write("b.jsonl", natives("b", 0, 1))
+    rig.start()
+    rig.take_store_away()
+    rig.turn()
+    return rig
+
+
 def test_files_that_wait_for_a_descriptor_are_read_though_rotated_ones_hold_some(make_rig: Callable[..., Rig]) -> None:
     rig = make_rig(batch_size=1, quantum_bytes=200, max_batch_bytes=300, max_open=2)
     rig.start()
@@ -92,11 +102,7 @@ def test_an_inode_number_given_to_another_file_is_told_without_a_descriptor(tmp_
 
 
 def test_a_file_that_was_never_opened_is_told_from_the_next_with_its_inode_number(make_rig: Callable[..., Rig]) -> None:
-    rig = make_rig(max_open=1)
-    rig.write("b.jsonl", natives("b", 0, 1))
-    rig.start()
-    rig.take_store_away()
-    rig.turn()  # from now on its descriptor cannot be had
+    rig = in_an_outage_without_a_free_descriptor(make_rig)
     sizes = {}
     for name, lines in (("a.jsonl", 1), ("c.jsonl", 2)):
         path = rig.write(name, natives(name, 0, lines))
@@ -140,11 +146,7 @@ def test_what_was_seen_of_a_file_that_could_not_be_opened_is_in_the_ledger_thoug
 def test_what_was_seen_of_a_file_that_could_not_be_opened_is_in_the_ledger_though_its_inode_number_was_given_on(
     make_rig: Callable[..., Rig],
 ) -> None:
-    rig = make_rig(max_open=1)
-    rig.write("b.jsonl", natives("b", 0, 1))
-    rig.start()
-    rig.take_store_away()
-    rig.turn()  # from now on its descriptor cannot be had
+    rig = in_an_outage_without_a_free_descriptor(make_rig)
     for lines in (1, 2):
         path = rig.write("a.jsonl", natives("a", 0, lines))
         rig.look()
@@ -207,11 +209,7 @@ def test_what_was_seen_of_a_file_that_could_not_be_opened_is_in_the_ledger_thoug
 def test_what_a_file_grew_by_that_could_not_be_opened_is_lost_with_what_was_known_of_it(
     make_rig: Callable[..., Rig],
 ) -> None:
-    rig = make_rig(max_open=1)
-    rig.write("b.jsonl", natives("b", 0, 1))
-    rig.start()
-    rig.take_store_away()
-    rig.turn()  # from now on its descriptor cannot be had
+    rig = in_an_outage_without_a_free_descriptor(make_rig)
     path = rig.write("a.jsonl", natives("a", 0, 1))
     rig.look()
     rig.stop()

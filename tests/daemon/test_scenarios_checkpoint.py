@@ -130,11 +130,33 @@ def test_an_older_snapshot_of_the_state_doubles_nothing(rig: Rig) -> None:
     assert rig.status().totals.duplicates == 5
 
 
+def ship_now(rig: Rig) -> None:
+    """All that is on disk; no time goes by, so no mark is due."""
+    rig.look()
+    rig.running.try_turn(flush=True)
+
+
+def five_marked_and_five_not(rig: Rig) -> tuple[Path, dict[str, bytes]]:
+    """Ten lines of one file are shipped; with the file, what of the store is synced."""
+    path = rig.write("a.jsonl", natives("a", 0, 5))
+    rig.start()
+    rig.settle()
+    synced = marked_now(rig)
+    rig.write("a.jsonl", natives("a", 5, 5))
+    ship_now(rig)
+    return path, synced
+
+
+def take_store_and_its_marks_away(rig: Rig) -> None:
+    rig.take_store_away()
+    assert rig.store is not None
+    rig.store.mark = unavailable
+
+
 def marked_now(rig: Rig) -> dict[str, bytes]:
     """The store's files at its mark; no other is due before time goes on."""
     rig.write("mark.jsonl", native("mark"))
-    rig.look()
-    rig.running.try_turn(flush=True)
+    ship_now(rig)
     return store_files(rig)
 
 
@@ -152,17 +174,9 @@ def lose_power(rig: Rig, synced: dict[str, bytes]) -> None:
 
 def test_power_loss_in_an_outage_takes_nothing_that_the_checkpoint_counts_on(rig: Rig) -> None:
     """It takes what the store committed since its last mark, and the checkpoint is saved without a mark meanwhile."""
-    rig.write("a.jsonl", natives("a", 0, 5))
-    rig.start()
-    rig.settle()
-    synced = marked_now(rig)
-    rig.write("a.jsonl", natives("a", 5, 5))
-    rig.look()
-    rig.running.try_turn(flush=True)
+    _, synced = five_marked_and_five_not(rig)
     assert rig.counted() == expected("a", 10) + Counter(["mark"])
-    rig.take_store_away()
-    assert rig.store is not None
-    rig.store.mark = unavailable
+    take_store_and_its_marks_away(rig)
     rig.write("a.jsonl", natives("a", 10, 5))
     rig.rest(30)
     rig.kill()
@@ -175,20 +189,11 @@ def test_power_loss_in_an_outage_takes_nothing_that_the_checkpoint_counts_on(rig
 
 def test_power_loss_in_an_outage_takes_nothing_from_a_packed_file_that_went_on_where_its_original_was(rig: Rig) -> None:
     """It knows no more of the store than its original did: that the last lines are there, but not to stay."""
-    path = rig.write("a.jsonl", natives("a", 0, 5))
-    rig.start()
-    rig.settle()
-    synced = marked_now(rig)
-    rig.write("a.jsonl", natives("a", 5, 5))
-    rig.look()
-    rig.running.try_turn(flush=True)
+    path, synced = five_marked_and_five_not(rig)
     (rig.logs / "a.jsonl.1.gz").write_bytes(gzip.compress(path.read_bytes()))
     path.unlink()
-    rig.look()
-    rig.running.try_turn(flush=True)
-    rig.take_store_away()
-    assert rig.store is not None
-    rig.store.mark = unavailable
+    ship_now(rig)
+    take_store_and_its_marks_away(rig)
     rig.write("b.jsonl", natives("b", 0, 1))
     rig.rest(30)
     rig.kill()
@@ -204,19 +209,11 @@ def test_what_power_loss_takes_of_a_deleted_file_that_was_not_held_any_more_is_i
 ) -> None:
     """Its descriptor was needed for another file, and it was deleted before the store was marked."""
     rig = make_rig(max_open=1)
-    rig.write("a.jsonl", natives("a", 0, 5))
-    rig.start()
-    rig.settle()
-    synced = marked_now(rig)
-    path = rig.write("a.jsonl", natives("a", 5, 5))
-    rig.look()
-    rig.running.try_turn(flush=True)
+    path, synced = five_marked_and_five_not(rig)
     rig.write("b.jsonl", natives("b", 0, 1))
     rig.look()
     path.unlink()
-    rig.take_store_away()
-    assert rig.store is not None
-    rig.store.mark = unavailable
+    take_store_and_its_marks_away(rig)
     rig.rest(30)
     rig.kill()
     lose_power(rig, synced)

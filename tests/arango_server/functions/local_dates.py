@@ -46,34 +46,42 @@ def _details(zone: ZoneInfo, ms: int) -> dict[str, Any]:
     return {"name": name, "begin": begin, "end": end, "dst": bool(dst), "offset": seconds}
 
 
-def _wants_details(context: Any, name: str, args: list[Any]) -> bool | None:
+def _asked(context: Any, name: str, args: list[Any]) -> tuple[int, bool] | None:
+    """The moment, and whether the zone's details are wanted."""
+    ms = to_ms(context, name, args[0])
+    if ms is None:
+        return None
     if not isinstance(args[1], str) or (len(args) > 2 and not isinstance(args[2], bool)):
         invalid_argument(context, name)
         return None
-    return len(args) > 2 and bool(args[2])
+    return ms, len(args) > 2 and args[2]
 
 
 @aql(2, 3)
 def date_utctolocal(context: Any, args: list[Any]) -> Any:
-    ms = to_ms(context, "DATE_UTCTOLOCAL", args[0])
-    wants = None if ms is None else _wants_details(context, "DATE_UTCTOLOCAL", args)
-    if ms is None or wants is None:
+    asked = _asked(context, "DATE_UTCTOLOCAL", args)
+    if asked is None:
         return None
+    ms, wants_details = asked
     zone = zone_of(context, args[1])
     found = moment(ms).astimezone(zone)
     is_utc = not found.utcoffset() and not found.dst()
     local = iso(local_ms(context, ms, args[1]))[: None if is_utc else -1]
-    return {"local": local, "tzdb": TZDB, "zoneInfo": _details(zone, ms)} if wants else local
+    return {"local": local, "tzdb": TZDB, "zoneInfo": _details(zone, ms)} if wants_details else local
 
 
 @aql(2, 3)
 def date_localtoutc(context: Any, args: list[Any]) -> Any:
-    ms = to_ms(context, "DATE_LOCALTOUTC", args[0])
-    wants = None if ms is None else _wants_details(context, "DATE_LOCALTOUTC", args)
-    if ms is None or wants is None:
+    asked = _asked(context, "DATE_LOCALTOUTC", args)
+    if asked is None:
         return None
+    ms, wants_details = asked
     utc = utc_ms(context, ms, args[1])
-    return {"utc": iso(utc), "tzdb": TZDB, "zoneInfo": _details(zone_of(context, args[1]), utc)} if wants else iso(utc)
+    return (
+        {"utc": iso(utc), "tzdb": TZDB, "zoneInfo": _details(zone_of(context, args[1]), utc)}
+        if wants_details
+        else iso(utc)
+    )
 
 
 MONTHS: Final = [
